@@ -1,0 +1,88 @@
+"""What a batch must look like to be staged, as Arrow.
+
+Here belongs the shape and the conversion of batches, without a database.
+"""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sync_platform.vocabulary import PermanentError
+from sync_platform.warehouse.tables import Column, ColumnType, TargetTable
+
+TIMESTAMP = pa.timestamp("us", "UTC")
+ARROW_TYPES: dict[ColumnType, pa.DataType] = {
+    "text": pa.string(),
+    "bigint": pa.int64(),
+    "double precision": pa.float64(),
+    "numeric": pa.decimal128(38, 9),
+    "boolean": pa.bool_(),
+    "timestamptz": TIMESTAMP,
+    "date": pa.date32(),
+    "jsonb": pa.string(),
+}
+# Beside the table's own columns; original_id holds JSON, `5` or `"a"`; ordinal is the place in the order
+# of reading; batch is the landed block.
+PLACE_FIELDS = (
+    pa.field("source_updated_at", TIMESTAMP),
+    pa.field("original_id", pa.string(), nullable=False),
+    pa.field("page", pa.int32(), nullable=False),
+    pa.field("ordinal", pa.int64(), nullable=False),
+    pa.field("batch", pa.int32(), nullable=False),
+    pa.field("is_deleted", pa.bool_(), nullable=False),
+)
+RESERVED_NAMES = frozenset(field.name for field in PLACE_FIELDS)
+
+
+def staging_schema(table: TargetTable) -> pa.Schema:
+    """Return the columns that a staged batch has, in any order: the table's, then the places.
+
+    Text may also come as large_string or string_view, a numeric as any decimal type.
+
+    Raises:
+        PermanentError: the table has a column with a name that staging needs.
+    """
+    if taken := RESERVED_NAMES & {column.name for column in table.columns}:
+        raise PermanentError(
+            f"Table {table.name}: a column cannot be called {', '.join(sorted(taken))}, staging uses that "
+            "name. Choose another."
+        )
+    return pa.schema([*(_field(column) for column in table.columns), *PLACE_FIELDS])
+
+
+def conformed(batch: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return the batch with exactly the schema's columns, cast where a type is only spelled differently.
+
+    Raises:
+        PermanentError: a column is missing, has empty places where none may be, or cannot be
+            cast without loss.
+    """
+    return pa.table({field.name: _column(batch, field) for field in schema})
+
+
+def _field(column: Column) -> pa.Field:
+    return pa.field(column.name, ARROW_TYPES[column.type])
+
+
+def _column(batch: pa.RecordBatch | pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
+    if batch.schema.get_field_index(field.name) < 0:
+        raise PermanentError(f"A batch has no column {field.name}, or has it twice.")
+    column = batch.column(field.name)
+    if not field.nullable and column.null_count:
+        raise PermanentError(f"A batch's column {field.name} has empty places; every row needs one.")
+    if _is_alike(column.type, field.type):
+        return column
+    try:
+        return pc.cast(column, field.type)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # Arrow's message quotes the value.
+        raise PermanentError(
+            f"A batch's column {field.name} is {column.type} and does not fit into {field.type}."
+        ) from None
+
+
+def _is_alike(given: pa.DataType, wanted: pa.DataType) -> bool:
+    if pa.types.is_string(wanted):
+        return given in {pa.string(), pa.large_string(), pa.string_view()}
+    if pa.types.is_decimal(wanted):
+        return bool(pa.types.is_decimal128(given) or pa.types.is_decimal256(given))
+    return bool(given == wanted)

@@ -1,0 +1,388 @@
+"""The bulk load: stage Arrow batches by COPY, judge them once, write only what really changes.
+
+Here belongs the course of a load. Its statements are `merge_sql`, the shape of a batch is `staging`.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+import adbc_driver_postgresql.dbapi as adbc
+import pyarrow as pa
+import pyarrow.compute as pc
+from adbc_driver_manager import dbapi
+
+from sync_platform.vocabulary import PermanentError, RetryableError
+from sync_platform.warehouse.address import DatabaseAddress
+from sync_platform.warehouse.connect import SESSION_KEYWORDS, unreachable
+from sync_platform.warehouse.failures import classifying, described, is_data_error, told
+from sync_platform.warehouse.merge_sql import WRITTEN_VERDICTS, MergeSql
+from sync_platform.warehouse.missing import MissingRule, MissingSql
+from sync_platform.warehouse.staging import conformed, staging_schema
+from sync_platform.warehouse.statements import statement
+from sync_platform.warehouse.tables import TargetTable
+
+# Past this the fault is the declaration's, not the rows', and halving on would take hours.
+MAX_REJECTED_ROWS = 10_000
+INVALID_JSON = "22P02"
+ATTEMPT = "select * from pg_temp.attempt($1, $2, $3, $4, $5, $6, $7)"
+# The comparison hashes the smaller side, and a load of a million rows wants that in memory.
+SESSION_SETTINGS = (
+    "set time zone 'UTC'",
+    "set work_mem = '128MB'",
+    "set jit = off",
+    "set statement_timeout = 0",
+    "set lock_timeout = '60s'",
+    "set idle_in_transaction_session_timeout = 0",
+    "set client_min_messages = error",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadCounts:
+    """What became of the rows that were not rejected.
+
+    `staged` = inserted + updated + unchanged + stale + duplicate + deleted.
+
+    Attributes:
+        staged: rows handed over, less the rejected ones.
+        distinct: distinct keys among the rows that reached the staging table.
+        inserted: rows that are new in the target.
+        updated: rows whose content changed.
+        unchanged: rows that the target had already; nothing was written.
+        stale: rows older than what the target has.
+        duplicate: rows beside a newer one of the same key in this load.
+        deleted: tombstones, also of unknown and of already deleted rows.
+    """
+
+    staged: int
+    distinct: int
+    inserted: int
+    updated: int
+    unchanged: int
+    stale: int
+    duplicate: int
+    deleted: int
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One row that Postgres refused; the others were loaded.
+
+    Attributes:
+        batch: the landed block that held it.
+        page: the page that held it.
+        ordinal: its place in the order of reading.
+        key: its key, or None where it has none.
+        reason: the error's name, SQLSTATE, and constraint or column; never a value.
+    """
+
+    batch: int
+    page: int
+    ordinal: int
+    key: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """The outcome of one load, committed; `deactivated` are known rows that it did not bring."""
+
+    counts: LoadCounts
+    rejected: tuple[RejectedRow, ...]
+    deactivated: int = 0
+
+
+@dataclass(slots=True)
+class _Tally:
+    staged: int = 0
+    distinct: int = 0
+    duplicate: int = 0
+    verdicts: dict[str, int] = field(default_factory=dict)
+    rejected: list[RejectedRow] = field(default_factory=list)
+    deactivated: int = 0
+
+
+class BulkLoad:
+    """Loads batches into one table, in one session, with one commit at the end.
+
+    A context manager around one connection. Stage any number of batches, then merge once. Nothing is
+    seen by others before the merge; a load that is left before it, or killed, leaves nothing. Running
+    it again with the same rows changes nothing.
+
+    Args:
+        address: the database.
+        table: the target, as `ensure_table` left it.
+        sync_id: the sync that writes; of two syncs with the same source time the later id wins.
+        provenance: what `metadata.source` says.
+        loaded_at: what `updated_at` and `metadata.synced_at` of a row that really changes say; aware.
+        tombstone_columns: the columns that a tombstone sets, from the values staged with it.
+    """
+
+    def __init__(
+        self,
+        address: DatabaseAddress,
+        table: TargetTable,
+        *,
+        sync_id: int,
+        provenance: str,
+        loaded_at: datetime,
+        tombstone_columns: tuple[str, ...] = (),
+    ) -> None:
+        self._address = address
+        self._table = table
+        self._schema = staging_schema(table)
+        self._sql = MergeSql.fresh(table, tombstone_columns)
+        loaded_at = loaded_at.astimezone(UTC)
+        synced_at = loaded_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        self._constants = (provenance, synced_at, loaded_at, sync_id)
+        self._tally = _Tally()
+        self._doing = f"loading into {table.name}"
+        self._connection: dbapi.Connection | None = None
+
+    def __enter__(self) -> Self:
+        """Connect and create the staging table.
+
+        Raises:
+            RetryableError: no connection could be made.
+            PermanentError: the target is missing, or may not be read.
+        """
+        address = self._address.with_defaults(**SESSION_KEYWORDS)
+        try:
+            self._connection = adbc.connect(address.uri())
+        except dbapi.Error as error:
+            raise RetryableError(str(unreachable(self._address, str(error)))) from None
+        try:
+            with classifying(self._doing), self._transaction():
+                for setting in SESSION_SETTINGS:
+                    self._run(setting)
+                self._run(self._sql.create_staged())
+                self._run(self._sql.create_verdicts())
+                self._run(statement("load/create_attempt"))
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def stage(self, batch: pa.RecordBatch | pa.Table) -> None:
+        """Copy one batch into the staging table of this session; nothing is compared yet.
+
+        The columns are those of `staging.staging_schema`. Rows without a key, and rows that Postgres
+        cannot store, are set aside for `LoadResult.rejected`.
+
+        Raises:
+            PermanentError: the batch does not have the staging columns.
+            RetryableError: the connection was lost; begin the load again.
+        """
+        rows = conformed(batch, self._schema)
+        if rows[self._table.key].null_count:
+            has_key = pc.is_valid(rows[self._table.key])
+            for place in _places(rows.filter(pc.invert(has_key)), self._table.key):
+                self._reject(place, f"NotNullViolation in column {self._table.key} (23502)")
+            rows = rows.filter(has_key)
+        with classifying(self._doing):
+            self._copy(rows)
+
+    def merge(self, missing: MissingRule | None = None) -> LoadResult:
+        """Write what differs from the target, commit, and return the account of every staged row.
+
+        With a rule for missing rows, what was staged is everything that the source has, and known rows
+        that are not among it are set as the rule says, in the same commit.
+
+        The target is locked against other writers until the commit, readers go on. Rows that Postgres
+        refuses are found by halving their batch; all others are loaded.
+
+        Raises:
+            RetryableError: the connection was lost, or a lock was not free; nothing was written, unless
+                the loss came while committing. Loading again is right in both cases.
+            PermanentError: a privilege, disk or the like; or more than 10,000 rows were refused; or more
+                rows are missing than the rule allows. Nothing was written.
+        """
+        with classifying(self._doing), self._transaction():
+            self._run(self._sql.analyze_staged())
+            self._drop_duplicates()
+            self._run(self._sql.lock_target())
+            self._run("set constraints all immediate")
+            if self._write():
+                self._write_in_parts()
+            if missing is not None:
+                self._deactivate(missing)
+        return self._result()
+
+    def _deactivate(self, rule: MissingRule) -> None:
+        """Set what the rule says in the rows that were not brought; those that Postgres refused were."""
+        statements = MissingSql(self._table, self._sql.staged, rule)
+        refused = (row.key for row in self._tally.rejected if row.key is not None)
+        provenance, synced_at, loaded_at, sync_id = self._constants
+        values = statements.values(provenance, sync_id, refused)
+        [(known,)] = self._rows(statements.count_known(), *values[:2])
+        [(count,)] = self._rows(statements.count_missing(), *values)
+        known_before = known - self._tally.verdicts.get("insert", 0)
+        rule.require_plausible(
+            missing=count, known=known_before, staged=self._tally.staged, table=self._table.name
+        )
+        if count:
+            self._run(statements.deactivate(), *values, loaded_at, synced_at)
+        self._tally.deactivated = count
+
+    def _copy(self, rows: pa.Table) -> None:
+        if not rows.num_rows:
+            return
+        try:
+            with self._transaction(), self._cursor() as cursor:
+                cursor.adbc_ingest(self._sql.staged, rows, mode="append", temporary=True)
+        except dbapi.Error as error:
+            if not is_data_error(error):
+                raise
+            self._copy_halves(rows, described(error))
+        else:
+            self._tally.staged += rows.num_rows
+
+    def _copy_halves(self, rows: pa.Table, reason: str) -> None:
+        if rows.num_rows == 1:
+            self._reject(next(_places(rows, self._table.key)), reason)
+            return
+        middle = rows.num_rows // 2
+        self._copy(rows.slice(0, middle))
+        self._copy(rows.slice(middle))
+
+    def _drop_duplicates(self) -> None:
+        self._tally.distinct = self._scalar(self._sql.count_distinct())
+        if self._tally.distinct < self._tally.staged:
+            self._run(self._sql.delete_duplicates())
+            self._tally.duplicate = self._tally.staged - self._tally.distinct
+
+    def _write(self) -> str | None:
+        """Write all at once; return the reason when a row's fault undid it."""
+        if self._scalar(self._sql.is_target_empty()):
+            deleted = self._scalar(self._sql.count_tombstones())
+            live = self._tally.staged - self._tally.duplicate - deleted
+            self._tally.verdicts = {"insert": live, "deleted": deleted}
+            return self._attempt(self._sql.insert_all())
+        return self._judge() or self._attempt(*self._writes(part=False))
+
+    def _judge(self) -> str | None:
+        fault = self._attempt(self._sql.judge())
+        self._tally.verdicts = dict(self._rows(self._sql.count_verdicts()))
+        return fault
+
+    def _writes(self, *, part: bool) -> Iterator[str]:
+        for verdict in WRITTEN_VERDICTS:
+            if self._tally.verdicts.get(verdict):
+                yield self._sql.writes(verdict, part=part)
+
+    def _write_in_parts(self) -> None:
+        """Load batch after batch, halving each that is refused until its guilty rows stand alone."""
+        for *place, column in self._rows(self._sql.delete_invalid_json()):
+            self._tally.staged -= 1
+            self._reject(place, told(INVALID_JSON, None, column))
+        self._run(self._sql.forget_verdicts())
+        if fault := self._judge():
+            raise PermanentError(f"The rows for {self._table.name} cannot be compared with it: {fault}.")
+        for numbering in self._sql.number_parts():
+            self._run(numbering)
+        writes = tuple(self._writes(part=True))
+        parts = self._rows(self._sql.batches())
+        while parts:
+            start, end = parts.pop()
+            fault = self._attempt(*writes, start=start, end=end)
+            if fault and end - start > 1:
+                middle = (start + end) // 2
+                parts += [(middle, end), (start, middle)]
+            elif fault:
+                self._reject_at(start, fault)
+
+    def _attempt(self, *statements: str, start: int = 0, end: int = 0) -> str | None:
+        """Run statements all or nothing; return the reason when a row's fault undid them.
+
+        The driver gives up a transaction at its first error, so the server catches it.
+        """
+        values = (json.dumps(statements), *self._constants, start, end)
+        [(state, constraint, column)] = self._rows(ATTEMPT, *values)
+        return told(state, constraint, column) if state else None
+
+    def _reject_at(self, position: int, reason: str) -> None:
+        [(*place, verdict)] = self._rows(self._sql.row_at(), position)
+        self._tally.staged -= 1
+        self._tally.verdicts[verdict] -= 1
+        self._reject(place, reason)
+
+    def _reject(self, place: Sequence[Any], reason: str) -> None:
+        if len(self._tally.rejected) == MAX_REJECTED_ROWS:
+            raise PermanentError(
+                f"Postgres refuses more than {MAX_REJECTED_ROWS:,} rows for {self._table.name}, at last for "
+                f"{reason}. Nothing was loaded: compare the declared columns with the table's constraints."
+            )
+        batch, page, ordinal, key = place
+        self._tally.rejected.append(RejectedRow(batch, page, ordinal, key, reason))
+
+    def _result(self) -> LoadResult:
+        tally = self._tally
+        judged = sum(tally.verdicts.values())
+        counts = LoadCounts(
+            staged=tally.staged,
+            distinct=tally.distinct,
+            inserted=tally.verdicts.get("insert", 0),
+            updated=tally.verdicts.get("update", 0),
+            unchanged=tally.staged - tally.duplicate - judged,
+            stale=tally.verdicts.get("stale", 0),
+            duplicate=tally.duplicate,
+            deleted=tally.verdicts.get("deleted", 0) + tally.verdicts.get("tombstone", 0),
+        )
+        return LoadResult(counts, tuple(tally.rejected), tally.deactivated)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        # The driver has always one open; in its autocommit mode it would end ours at a bound statement.
+        connection = self._connected()
+        try:
+            yield
+            connection.commit()
+        except BaseException:
+            with suppress(dbapi.Error):
+                connection.rollback()
+            raise
+
+    def _run(self, command: str, *values: object) -> None:
+        with self._cursor() as cursor:
+            cursor.execute(command, values or None)
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._cursor() as cursor:
+            return cursor.execute(query, values or None).fetchall()
+
+    def _scalar(self, query: str) -> Any:
+        [(value,)] = self._rows(query)
+        return value
+
+    def _cursor(self) -> dbapi.Cursor:
+        return self._connected().cursor()
+
+    def _connected(self) -> dbapi.Connection:
+        if self._connection is None:
+            raise PermanentError("A bulk load is used outside of its `with` block.")
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection:
+            # A connection that was lost cannot be closed in peace, and need not be.
+            with suppress(dbapi.Error):
+                self._connection.close()
+            self._connection = None
+
+
+def _places(rows: pa.Table, key: str) -> Iterator[tuple[int, int, int, str | None]]:
+    for row in rows.select(["batch", "page", "ordinal", key]).to_pylist():
+        yield row["batch"], row["page"], row["ordinal"], None if row[key] is None else str(row[key])
