@@ -1,0 +1,11 @@
+-- Purpose: tell how the sync before this one ended, so that a recovery can be told.
+-- Parameters: source, sync_id
+-- Grain: at most one row: status.
+select status
+from sync_logs
+where
+    source = %(source)s
+    and sync_id < %(sync_id)s
+    and status <> 'running'
+order by sync_id desc
+limit 1

@@ -1,0 +1,175 @@
+"""From normalized rows to the target table: one bulk load a sync, and every row's end counted.
+
+The load itself is `warehouse.upsert`; here stands what the account needs to know about it.
+"""
+
+from dataclasses import replace
+
+import polars as pl
+import pyarrow as pa
+import stamina
+
+from sync_platform.pull.account import Account
+from sync_platform.pull.land import LandedSync, ReadManifest
+from sync_platform.pull.ledger import Ledger
+from sync_platform.pull.normalize import column_types
+from sync_platform.pull.progress import ProgressEvent, post
+from sync_platform.pull.records import page_records
+from sync_platform.pull.reports import PullContext
+from sync_platform.pull.spec import ApiSyncSpec
+from sync_platform.pull.tombstones import literals
+from sync_platform.vocabulary import RejectedRecord, RetryableError
+from sync_platform.warehouse.address import DatabaseAddress
+from sync_platform.warehouse.connect import connect
+from sync_platform.warehouse.missing import MissingRule
+from sync_platform.warehouse.tables import Column, TargetTable, ensure_table
+from sync_platform.warehouse.upsert import BulkLoad, LoadResult
+
+_TRIES = 3
+
+
+def target_table(spec: ApiSyncSpec) -> TargetTable:
+    """The table that the YAML describes.
+
+    Raises:
+        PermanentError: a value that the YAML sets in a column does not fit it.
+    """
+    types = column_types(spec)
+    literals({**spec.missing_values, **(spec.deleted.set if spec.deleted else {})}, types)
+    columns = tuple(Column(name, kind) for name, kind in types.items())
+    return TargetTable(spec.target.table, spec.target.key, columns)
+
+
+def to_arrow(rows: pl.DataFrame) -> pa.Table:
+    """Rows as Arrow, in the types that the bulk load stages."""
+    return rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def loaded_account(before: Account, result: LoadResult) -> Account:
+    """The account of a sync after its rows were loaded; what Postgres refused joins the quarantined."""
+    counts = result.counts
+    return replace(
+        before,
+        inserted=counts.inserted,
+        updated=counts.updated,
+        unchanged=counts.unchanged,
+        stale=counts.stale,
+        duplicate=counts.duplicate,
+        deleted=counts.deleted,
+        quarantined=before.quarantined + len(result.rejected),
+        deactivated=result.deactivated,
+    )
+
+
+def require_target(address: DatabaseAddress, spec: ApiSyncSpec) -> TargetTable:
+    """Create or widen the target table, or refuse a clash of types, before the first request goes out."""
+    table = target_table(spec)
+    with connect(address) as connection:
+        ensure_table(connection, table)
+    return table
+
+
+def load_sync(context: PullContext, ledger: Ledger, landed: LandedSync, *, before: Account) -> Account:
+    """Load the rows of one sync and return its account; a rerun finds them unchanged.
+
+    Raises:
+        RetryableError: the database was lost on every try.
+        PermanentError: Postgres refuses.
+    """
+    spec = context.spec
+    table = require_target(context.address, spec)
+    good_again: set[str] = set()
+    waiting = ledger.open_quarantine(landed.sync_id)
+    missing = missing_rule(context, ledger, landed)
+    for attempt in stamina.retry_context(on=RetryableError, attempts=_TRIES, wait_initial=0.5):
+        with attempt:
+            result = _load_blocks(
+                context, table, landed, waiting=waiting, good_again=good_again, missing=missing
+            )
+    refused = ledger.quarantine(landed.sync_id, _refused_records(landed, spec, result))
+    ledger.resolve_quarantine(landed.sync_id, good_again - {row.key for row in result.rejected})
+    ledger.resolve_mended(landed.sync_id, found=(*landed.normalized_manifest.quarantine_ids, *refused))
+    return loaded_account(before, result)
+
+
+def _load_blocks(
+    context: PullContext,
+    table: TargetTable,
+    landed: LandedSync,
+    *,
+    waiting: frozenset[str],
+    good_again: set[str],
+    missing: MissingRule | None,
+) -> LoadResult:
+    """Stage every block and merge them at once."""
+    spec, manifest = context.spec, landed.read_manifest
+    with BulkLoad(
+        context.address,
+        table,
+        sync_id=landed.sync_id,
+        provenance=spec.provenance_name,
+        loaded_at=context.now(),
+        tombstone_columns=tuple(spec.deleted.set) if spec.deleted else (),
+    ) as bulk:
+        for number in range(1, manifest.blocks + 1):
+            rows = landed.rows(number)
+            good_again.update(waiting.intersection(rows[spec.target.key].cast(pl.String)) if waiting else ())
+            bulk.stage(to_arrow(rows))
+            post(_progress(spec, manifest, number))
+        return bulk.merge(missing)
+
+
+def missing_rule(context: PullContext, ledger: Ledger, landed: LandedSync) -> MissingRule | None:
+    """What becomes of known rows that this sync did not bring; None where it is not known to bring all.
+
+    That takes a full sync without a filter that is proven, and whose quarantined records all have a key: a
+    record without one may be any row's.
+    """
+    spec, manifest = context.spec, landed.read_manifest
+    if not spec.missing_values or manifest.proof == "none" or not manifest.window.is_whole(spec.incremental):
+        return None
+    kept_keys = ledger.quarantined_keys(landed.sync_id)
+    if None in kept_keys:
+        context.log("a quarantined record has no key that can be read, so no row is deactivated this time")
+        return None
+    values = literals(spec.missing_values, column_types(spec))
+    return MissingRule(
+        values={name: _postgres_text(value.item()) for name, value in values.items()},
+        kept_keys=tuple(key for key in kept_keys if key is not None),
+        max_share=spec.max_missing_share,
+    )
+
+
+def _postgres_text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _refused_records(landed: LandedSync, spec: ApiSyncSpec, result: LoadResult) -> list[RejectedRecord]:
+    """The records behind the rows that Postgres refused, as received."""
+    rejected: list[RejectedRecord] = []
+    for batch in sorted({row.batch for row in result.rejected}):
+        rows = [row for row in result.rejected if row.batch == batch]
+        wanted = {row.page for row in rows}
+        records = {
+            page.number: page_records(page, spec.records).records
+            for page in landed.pages(batch)
+            if page.number in wanted
+        }
+        rejected += [
+            RejectedRecord(row.page, row.key, row.reason, bytes(records[row.page][row.ordinal]))
+            for row in rows
+        ]
+    return rejected
+
+
+def _progress(spec: ApiSyncSpec, manifest: ReadManifest, number: int) -> ProgressEvent:
+    return ProgressEvent(
+        source=spec.source,
+        step="load",
+        batch_num=number,
+        total_batches=manifest.blocks,
+        percent=100 * number / manifest.blocks,
+        records=manifest.records * number // manifest.blocks,
+        pages=manifest.pages,
+        is_last=number == manifest.blocks,
+    )

@@ -1,0 +1,418 @@
+"""Pages that fail, credentials that expire, runs that die: what is named, redone, or stands still."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from sync_platform.api.failures import UnauthorizedError
+from sync_platform.pull import sync as engine
+from sync_platform.pull.progress import ProgressEvent, listen
+from sync_platform.pull.reports import Scope
+from sync_platform.pull.retry import due_count
+from sync_platform.pull.window import SyncOrder
+from sync_platform.vocabulary import PermanentError, RetryableError, SettingsError
+from sync_platform_tests.fake_users_api import users_spec
+from sync_platform_tests.integration.pull.conftest import Rig
+from sync_platform_tests.scripted_server import (
+    ScriptedReply,
+    body_reply,
+    disconnect,
+    html_reply,
+    json_reply,
+    reset_in_body,
+    status,
+)
+
+FAULTS = {
+    "500": status(500),
+    "404": status(404),
+    "429 for long": status(429, {"Retry-After": "7200"}),
+    "a dropped connection": disconnect(),
+    "a body cut short": reset_in_body({"data": [], "total": 25}),
+    "a web page": html_reply(),
+    "no JSON": body_reply(b'{"data": [{"id"'),
+    "trailing bytes": body_reply(b'{"data": [], "total": 25} and more'),
+    "invalid UTF-8": body_reply(b'{"data": ["\xff"], "total": 25}'),
+    "nesting over 100": body_reply(b'{"data": [' + b"[" * 120 + b"]" * 120 + b"]}"),
+    "no records": json_reply({"error": "later"}),
+    "an empty page": json_reply({"data": [], "total": 25}),
+    "null for a page": json_reply({"data": None, "total": 25}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_a_page_that_fails_is_queued_and_named_and_the_sync_goes_on(rig: Rig, fault: ScriptedReply) -> None:
+    rig.api.fill(25)
+    rig.api.faults[2] = fault
+    report = rig.sync()
+    assert rig.table().keys() == {str(number) for number in (*range(1, 11), *range(21, 26))}
+    assert (report.status, report.proof, rig.watermark()) == ("completed_with_errors", "none", None)
+    assert (report.account.pages_queued, report.account.rows_queued_estimate) == (1, 10)
+    [error] = rig.log(report.sync_id)["errors"]
+    assert error.keys() == {"page", "error", "timestamp"}
+    assert error["page"] == 2
+    [entry] = rig.queue()
+    assert (entry["page"], entry["kind"], entry["status"], entry["attempts"]) == (2, "page", "pending", 0)
+    assert entry["error"] == error["error"]
+    assert entry["payload"] == {
+        "method": "GET",
+        "url": "/users",
+        "params": [["page", "2"], ["limit", "10"], ["updated_since", "2024-01-01T00:00:00Z"]],
+        "headers": [],
+        "json": None,
+    }
+
+
+def test_draining_the_queue_completes_the_account(rig: Rig) -> None:
+    rig.api.fill(45)
+    rig.api.faults |= {2: status(500), 4: status(500)}
+    report = rig.sync()
+    assert report.account.pages_queued == 2
+    rig.api.faults.clear()
+    drained = rig.drain()
+    assert (drained.attempted, drained.done, drained.still_pending, drained.account.inserted) == (2, 2, 0, 20)
+    assert rig.table() == rig.api.table()
+    row = rig.log(report.sync_id)
+    assert (row["seen"], row["inserted"], row["pages_queued"], row["rows_queued_estimate"]) == (45, 45, 0, 0)
+    assert (row["status"], row["pages"], len(row["errors"])) == ("unproven", 5, 2)
+    assert rig.watermark() is None, "draining does not move the watermark, the next proven sync does"
+    rig.tick(60)
+    assert rig.sync().status == "completed"
+    assert rig.watermark() is not None
+
+
+def test_a_page_with_bad_records_completes_the_account_too(rig: Rig) -> None:
+    rig.api.fill(15)
+    rig.api.put_text(12.5, '{"id": "bad"}')
+    rig.api.faults[2] = status(500)
+    report = rig.sync()
+    rig.api.faults.clear()
+    rig.drain()
+    row = rig.log(report.sync_id)
+    assert (row["seen"], row["inserted"], row["quarantined"]) == (16, 15, 1)
+    assert row["status"] == "completed_with_errors"
+
+
+def test_a_retried_page_is_given_the_window_of_its_sync(rig: Rig) -> None:
+    rig.api.fill(15)
+    rig.api.faults[2] = status(500)
+    day = rig.now.date()
+    report = rig.sync(SyncOrder("window", days=(day, day)))
+    rig.api.faults.clear()
+    rig.tick(86_400)
+    rig.api.put(12, first_name="Later")
+    rig.drain()
+    row = rig.log(report.sync_id)
+    assert (row["outside_window"], row["inserted"], row["seen"]) == (1, 14, 15)
+
+
+def test_an_entry_that_fails_waits_longer_each_time_and_dies_at_last(rig: Rig) -> None:
+    rig.api.fill(15)
+    rig.api.faults[2] = status(500)
+    rig.sync()
+    waits = []
+    for _ in range(5):
+        rig.tick(3600)
+        rig.drain(is_all=False)
+        [entry] = rig.queue()
+        waits.append(round((entry["next_attempt_at"] - rig.now).total_seconds()))
+    assert waits[:4] == [60, 120, 240, 480]
+    assert (entry["status"], entry["attempts"]) == ("dead", 5)
+    assert rig.drain().attempted == 0
+    [log] = rig.rows("select status, pages_queued from sync_logs")
+    assert (log["status"], log["pages_queued"]) == ("completed_with_errors", 1)
+
+
+def test_only_due_entries_are_tried_unless_all_are_wanted(rig: Rig) -> None:
+    rig.api.fill(15)
+    rig.api.faults[2] = status(429, {"Retry-After": "7200"})
+    rig.sync()
+    rig.api.faults.clear()
+    assert (due_count(rig.context()), rig.drain(is_all=False).attempted) == (0, 0)
+    rig.tick(7199)
+    assert due_count(rig.context()) == 0
+    rig.tick(1)
+    assert due_count(rig.context()) == 1
+    assert rig.drain(is_all=False).done == 1
+    assert rig.drain(is_all=True).attempted == 0
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_refused_drain_stops_and_no_entry_dies_of_it(rig: Rig, code: int) -> None:
+    rig.api.fill(35)
+    rig.api.faults |= {2: status(500), 3: status(500)}
+    rig.sync()
+    rig.api.faults |= {2: status(code), 3: status(code)}
+    for _ in range(6):
+        with pytest.raises(UnauthorizedError):
+            rig.drain()
+    assert [(entry["status"], entry["attempts"]) for entry in rig.queue()] == [("pending", 0)] * 2
+    rig.api.faults.clear()
+    assert rig.drain().done == 2
+
+
+def test_a_missing_token_stops_a_drain_and_no_entry_dies_of_it(rig: Rig) -> None:
+    rig.api.fill(15)
+    rig.api.faults[2] = status(500)
+    rig.sync()
+    rig.environment = {**rig.environment, "EXTERNAL_API_TOKEN": ""}
+    with pytest.raises(SettingsError, match="EXTERNAL_API_TOKEN"):
+        rig.drain()
+    assert [(entry["status"], entry["attempts"]) for entry in rig.queue()] == [("pending", 0)]
+
+
+def test_entries_whose_drain_died_are_given_back(rig: Rig) -> None:
+    rig.api.fill(15)
+    rig.api.faults[2] = status(500)
+    rig.sync()
+    rig.execute("update sync_retry_queue set status = 'running', attempts = 1")
+    rig.api.faults.clear()
+    assert rig.drain().done == 1
+    assert rig.table() == rig.api.table()
+
+
+def test_a_page_that_was_loaded_before_its_drain_died_is_counted_once(rig: Rig) -> None:
+    rig.api.fill(15)
+    rig.api.faults[2] = status(500)
+    report = rig.sync()
+    rig.api.faults.clear()
+    rig.drain()
+    rig.execute("update sync_retry_queue set status = 'pending'")
+    rig.execute("update sync_logs set seen = 10, inserted = 10, records_processed = 10, pages_queued = 1")
+    rig.drain()
+    row = rig.log(report.sync_id)
+    assert (row["seen"], row["inserted"], row["unchanged"]) == (15, 10, 5)
+
+
+def test_after_too_many_failures_in_a_row_the_rest_is_queued_unasked(rig: Rig) -> None:
+    rig.api.fill(200)
+    rig.api.faults |= {page: status(500) for page in range(3, 21)}
+    report = rig.sync()
+    assert (report.account.seen, report.account.pages_queued) == (20, 18)
+    assert len(rig.api.requests) == 12, "page 1 and 2, and ten that failed"
+    assert len(rig.queue()) == len(rig.log(report.sync_id)["errors"]) == 18
+    rig.api.faults.clear()
+    assert rig.drain().done == 18
+    assert rig.table() == rig.api.table()
+
+
+def test_a_success_in_between_starts_the_count_of_failures_anew(rig: Rig) -> None:
+    rig.api.fill(200)
+    rig.api.faults |= {page: status(500) for page in range(2, 21) if page != 11}
+    report = rig.sync()
+    assert len(rig.api.requests) == 20
+    assert report.account.pages_queued == 18
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (status(500), RetryableError),
+        (disconnect(), RetryableError),
+        (status(401), UnauthorizedError),
+        (status(404), PermanentError),
+        (html_reply(), PermanentError),
+        (json_reply({"error": "nothing here"}), PermanentError),
+    ],
+)
+def test_page_1_failing_fails_the_sync(rig: Rig, fault: ScriptedReply, error: type[Exception]) -> None:
+    rig.api.faults[1] = fault
+    context = rig.context()
+    with pytest.raises(error) as failure:
+        engine.read_source(context, SyncOrder())
+    assert engine.fail(context, str(failure.value))
+    assert not engine.fail(context, "again")
+    row = rig.only_log()
+    assert (row["status"], rig.watermark(), rig.queue(), rig.table()) == ("failed", None, [], {})
+    assert [entry["error"] for entry in row["errors"]] == [str(failure.value)]
+    assert row["completed_at"] is not None
+
+
+@pytest.mark.parametrize("code", [401, 403])
+def test_a_refusal_midway_stops_the_sync_at_once(rig: Rig, code: int) -> None:
+    rig.api.fill(50)
+    rig.api.faults[3] = status(code)
+    context = rig.context()
+    with pytest.raises(UnauthorizedError):
+        engine.read_source(context, SyncOrder())
+    assert len(rig.api.requests) == 3
+    engine.fail(context, "refused")
+    assert (rig.only_log()["status"], rig.table(), rig.queue()) == ("failed", {}, [])
+
+
+def test_a_run_that_never_began_a_sync_gets_a_row_too(rig: Rig) -> None:
+    context = rig.context()
+    assert engine.fail(context, "DATABASE_URL is wrong")
+    assert not engine.fail(context, "DATABASE_URL is wrong")
+    row = rig.only_log()
+    assert (row["status"], row["errors"][0]["error"], row["pages"]) == ("failed", "DATABASE_URL is wrong", 0)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3])
+def test_a_killed_run_is_closed_by_the_next_and_the_table_is_as_if_nothing_had_happened(
+    rig: Rig, steps: int
+) -> None:
+    rig.spec = users_spec(batch_size=10)
+    rig.api.fill(25)
+    rig.api.faults[2] = status(500)
+    dead = rig.context("dead-run")
+    if steps == 0:  # killed while reading: a row, and pages without a manifest
+        rig.api.faults[3] = status(401)
+        with pytest.raises(UnauthorizedError):
+            engine.read_source(dead, SyncOrder())
+    else:
+        scope = rig.read(dead)
+        for step in (engine.normalize, engine.load)[: steps - 1]:
+            step(dead, scope)
+    dead_sync = rig.only_log()["sync_id"]
+    assert rig.landed(dead_sync).folder.exists()
+    rig.api.faults.clear()
+
+    assert engine.abandoned_runs(rig.context()) == ("dead-run",)
+    assert engine.abandoned_runs(rig.context()) == ()
+    row = rig.log(dead_sync)
+    assert (row["status"], rig.watermark()) == ("failed", None)
+    assert "killed" in row["errors"][-1]["error"]
+    assert rig.landed(dead_sync).folder.exists() is (steps > 0), "nobody can use what a dead read has landed"
+    report = rig.sync()
+    assert report.status == "completed"
+    assert rig.table() == rig.api.table()
+    rig.drain()
+    assert rig.table() == rig.api.table()
+    assert {entry["status"] for entry in rig.queue()} <= {"done"}
+
+
+def test_a_living_run_is_not_called_dead_by_itself(rig: Rig) -> None:
+    context = rig.context()
+    rig.read(context)
+    assert engine.abandoned_runs(context) == ()
+
+
+def test_a_success_after_a_failure_is_a_recovery(rig: Rig) -> None:
+    rig.api.fill(5)
+    engine.fail(rig.context(), "the API was down")
+    recovered = rig.context()
+    scope = rig.read(recovered)
+    assert engine.had_failed_before(recovered)
+    engine.normalize(recovered, scope)
+    engine.load(recovered, scope)
+    engine.close(recovered, scope)
+    again = rig.context()
+    rig.read(again)
+    assert not engine.had_failed_before(again)
+
+
+def test_a_failed_sync_that_had_landed_goes_on_in_a_lone_rerun(rig: Rig) -> None:
+    rig.api.fill(25)
+    first = rig.context()
+    scope = rig.read(first)
+    engine.normalize(first, scope)
+    engine.fail(first, "the database was lost")
+    requests = len(rig.api.requests)
+    again = rig.context()
+    scope = Scope(again.run_id, scope.days)
+    engine.normalize(again, scope)
+    engine.load(again, scope)
+    [report] = engine.close(again, scope)
+    assert (report.status, rig.table()) == ("completed", rig.api.table())
+    assert len(rig.api.requests) == requests
+    assert rig.watermark() is not None
+
+
+def test_a_database_that_is_lost_fails_readably_and_a_rerun_loads(rig: Rig) -> None:
+    rig.api.fill(25)
+    context = rig.context()
+    scope = rig.read(context)
+    engine.normalize(context, scope)
+    rig.execute(
+        "alter table users add column owner text not null default 'x';"
+        " alter table users alter owner drop default"
+    )
+    with pytest.raises(PermanentError, match="owner"):
+        engine.load(context, scope)
+    rig.execute("alter table users drop column owner")
+    [account] = engine.load(context, scope).accounts.values()
+    assert (account.inserted, account.is_balanced) == (25, True)
+
+
+@pytest.mark.parametrize("step", ["read", "normalize", "load"])
+def test_a_connection_that_is_lost_in_a_step_is_made_again(rig: Rig, step: str) -> None:
+    rig.spec = users_spec(batch_size=10)
+    rig.api.fill(25)
+    rig.api.put_text(14.5, '{"id": "bad"}')
+    losses = iter(range(1))
+
+    def lose_connections(event: ProgressEvent) -> None:
+        if event.step == step and next(losses, None) is not None:
+            rig.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+
+    with listen(lose_connections):
+        report = rig.sync()
+    assert next(losses, None) is None, "the connections were lost"
+    assert (report.account.inserted, report.account.quarantined, report.proof) == (25, 1, "total")
+    assert rig.table() == rig.api.table(14.5)
+
+
+def test_a_wrong_total_is_a_contradiction_and_unproven(rig: Rig) -> None:
+    rig.api.fill(5)
+    rig.api.total_of = lambda _: 0
+    report = rig.sync()
+    assert (report.status, report.proof, rig.table()) == ("unproven", "none", rig.api.table())
+    assert rig.watermark() is None
+
+
+@pytest.mark.parametrize(("total", "proof"), [("5", "total"), (5.0, "total"), (-1, "none"), ("many", "none")])
+def test_a_numeric_text_is_a_total_and_garbage_is_not(rig: Rig, total: object, proof: str) -> None:
+    rig.api.fill(5)
+    rig.api.total_of = lambda _: total
+    report = rig.sync()
+    assert (report.proof, rig.table()) == (proof, rig.api.table())
+
+
+def test_a_total_that_is_too_high_queues_the_empty_pages_and_the_sync_ends(rig: Rig) -> None:
+    rig.api.fill(25)
+    rig.api.total_of = lambda _: 45
+    report = rig.sync()
+    assert (report.status, report.account.pages_queued) == ("completed_with_errors", 2)
+    assert rig.table() == rig.api.table()
+
+
+def test_more_rejects_than_allowed_stop_the_sync_before_the_table_is_touched(rig: Rig) -> None:
+    rig.spec = users_spec(max_rejected_share=0.2)
+    rig.api.fill(7)
+    for place in (10, 11, 12):
+        rig.api.put_text(place, json.dumps({"id": place}))
+    context = rig.context()
+    scope = rig.read(context)
+    with pytest.raises(PermanentError, match="3 of 10 records"):
+        engine.normalize(context, scope)
+    with pytest.raises(PermanentError, match="run the step before this one first"):
+        engine.load(context, scope)
+    assert (rig.table(), rig.watermark()) == ({}, None)
+
+
+def test_a_clash_of_types_is_refused_before_the_first_request(rig: Rig) -> None:
+    rig.execute("drop view if exists customers; alter table users alter column name type integer using null")
+    with pytest.raises(PermanentError, match="name"):
+        engine.read_source(rig.context(), SyncOrder())
+    assert rig.api.requests == []
+
+
+def test_a_watermark_that_somebody_has_spoilt_is_a_readable_error(rig: Rig) -> None:
+    rig.execute("insert into sync_metadata (key, value) values ('last_user_sync', 'yesterday')")
+    with pytest.raises(PermanentError, match="sync_metadata"):
+        engine.read_source(rig.context(), SyncOrder())
+
+
+def test_a_full_sync_comes_when_it_is_due_and_not_before(rig: Rig) -> None:
+    rig.spec = users_spec(full_every_s=7 * 86_400)
+    rig.api.fill(5)
+    types = []
+    for hours in (0, 24, 6 * 24 - 1, 1, 24):
+        rig.tick(timedelta(hours=hours).total_seconds())
+        types.append(rig.log(rig.sync().sync_id)["sync_type"])
+    assert types == ["incremental", "incremental", "incremental", "full", "incremental"]
