@@ -1,0 +1,89 @@
+"""Every name that one source gives to Dagster, derived from its noun (DESIGN 3).
+
+Here belongs naming only; other modules never spell a name themselves.
+"""
+
+from dataclasses import dataclass
+
+SYNC_ID_TAG = "sync_id"
+SYNC_TYPE_TAG = "sync_type"
+NO_WAIT_TAG = "sync_platform/no_wait"
+"""A run with this tag fails at once where it would wait for another sync of its source."""
+PROCESS_TAG = ".dagster/sync_platform_process"  # the prefix keeps it off the pages that people read
+"""Which process works on a run, so that the next sync can tell whether a silent one is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncNames:
+    """The names of one source.
+
+    Attributes:
+        source: its noun, such as `users`.
+    """
+
+    source: str
+
+    @property
+    def pages(self) -> str:
+        """The asset of pages as read."""
+        return f"external_{self.source}_pages"
+
+    @property
+    def normalized(self) -> str:
+        """The asset of rows that are ready to load."""
+        return f"normalized_{self.source}"
+
+    @property
+    def table(self) -> str:
+        """The asset of the target table."""
+        return self.source
+
+    @property
+    def metadata(self) -> str:
+        """The asset of watermark and log."""
+        return f"{self.source}_sync_metadata"
+
+    @property
+    def assets(self) -> tuple[str, str, str, str]:
+        """The four assets, upstream first."""
+        return self.pages, self.normalized, self.table, self.metadata
+
+    @property
+    def group(self) -> str:
+        """The asset group."""
+        return f"{self.source}_sync"
+
+    @property
+    def job(self) -> str:
+        """The job of a whole sync."""
+        return f"{self.source}_sync_job"
+
+    @property
+    def schedule(self) -> str:
+        """The schedule of the job."""
+        return f"{self.source}_sync_schedule"
+
+    @property
+    def retry_job(self) -> str:
+        """The job that redoes what a sync queued."""
+        return f"{self.source}_retry_job"
+
+    @property
+    def retry_op(self) -> str:
+        """The one step of the retry job."""
+        return f"{self.source}_retry"
+
+    @property
+    def retry_sensor(self) -> str:
+        """The sensor that starts the retry job when entries are due."""
+        return f"{self.source}_retry_sensor"
+
+    @property
+    def check(self) -> str:
+        """The asset check on the table's account."""
+        return f"{self.source}_account_balances"
+
+    @property
+    def lock(self) -> str:
+        """The lock that lets one sync of the source work at a time."""
+        return f"sync:{self.source}"

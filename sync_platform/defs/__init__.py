@@ -1,0 +1,1 @@
+"""What runs here: one folder an instance, a `defs.yaml` each, nothing clever."""

@@ -1,0 +1,114 @@
+"""Running a Dagster job in this process, on the instance that the UI shows.
+
+Here belongs what the UI's launch button would do otherwise. The run says from which code location it comes,
+so that the UI links it to job, assets and schedule.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.api import execute_run
+from dagster._core.instance.ref import InstanceRef
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from dagster_shared.error import SerializableErrorInfo
+
+from sync_platform.components.api_sync.launch import LaunchRequest
+from sync_platform.instance import CODE_LOCATION, DEFINITIONS_MODULE
+
+_PARTITION_TAG = "dagster/partition"
+_QUIET_CONSOLE = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """How a run ended.
+
+    Attributes:
+        run_id: Dagster's id of it.
+        is_success: whether every step succeeded.
+        reason: why the first failed step failed, in one line; None after a success.
+    """
+
+    run_id: str
+    is_success: bool
+    reason: str | None
+
+
+def run_here(request: LaunchRequest, lines: logging.Handler) -> RunOutcome:
+    """Create the requested run and execute it in this process. DAGSTER_HOME must be prepared.
+
+    A rerun is another run; that it does nothing twice is the engine's promise.
+
+    Args:
+        request: the job, and what its launch dialog would be told.
+        lines: where the steps' log lines go.
+    """
+    # By its name, as Dagster's own code servers load it.
+    location: dg.Definitions = import_module(DEFINITIONS_MODULE).defs
+    repository = location.get_repository_def()
+    job = repository.get_job(request.job_name)
+    partition = {} if request.partition_key is None else {_PARTITION_TAG: request.partition_key}
+    with warnings.catch_warnings(), _instance(lines) as instance:
+        # The lock file pins the version whose beta features were tested; a reader needs no warning.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        run = instance.create_run_for_job(
+            job_def=job,
+            run_config={**_QUIET_CONSOLE, **request.run_config},
+            tags={**job.run_tags, **request.tags, **partition},
+            remote_job_origin=_origin(repository.name, request.job_name),
+        )
+        result = execute_run(InMemoryJob(job), run, instance)
+        return RunOutcome(run.run_id, result.success, None if result.success else _reason(result.all_events))
+
+
+def upgrade_storage() -> None:
+    """Bring Dagster's own tables to this version of Dagster; a rerun changes nothing."""
+    with dg.DagsterInstance.get() as instance:
+        instance.upgrade()
+
+
+def _instance(lines: logging.Handler) -> dg.DagsterInstance:
+    # Dagster takes handlers as logging.config writes them, where "()" is a factory.
+    handlers = {"sync_platform": {"()": lambda: lines}}
+    ref = InstanceRef.from_dir(
+        os.environ["DAGSTER_HOME"],
+        overrides={"python_logs": {"dagster_handler_config": {"handlers": handlers}}},
+    )
+    return dg.DagsterInstance.from_ref(ref)
+
+
+def _origin(repository_name: str, job_name: str) -> RemoteJobOrigin:
+    target = LoadableTargetOrigin(module_name=DEFINITIONS_MODULE, working_directory=str(Path.cwd()))
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name=CODE_LOCATION)
+    return RemoteRepositoryOrigin(location, repository_name).get_job_origin(job_name)
+
+
+def _reason(events: Sequence[dg.DagsterEvent]) -> str:
+    """Say why the first step failed, or else the run."""
+    for event in events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            described = failure.user_failure_data
+            if described is not None and described.description:
+                return described.description
+            if failure.error is not None:
+                return _first_line(failure.error.cause or failure.error)
+        if event.is_job_failure and event.job_failure_data.error is not None:
+            return _first_line(event.job_failure_data.error)
+    return "the run ended without a reason; its log stands in the Dagster UI"
+
+
+def _first_line(error: SerializableErrorInfo) -> str:
+    return error.message.strip().splitlines()[0]

@@ -1,0 +1,76 @@
+"""Watching a run of this process: its lines on standard error, or bars where that is a terminal.
+
+Here belongs showing a run while it works; what it achieved is shown by `terminal`.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from sync_platform.components.api_sync.progress import describe
+from sync_platform.pull.progress import ProgressEvent, listen
+
+_VERBS = {"read": "reading", "normalize": "normalizing", "load": "loading"}
+
+
+class RunLines(logging.Handler):
+    """Prints what the steps of a run say, without Dagster's own events, whose tracebacks are for the UI.
+
+    Attributes:
+        skipped: lines that a bar shows already.
+    """
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(level=logging.INFO)
+        self._console = console
+        self.skipped: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print what a step says, unless it stands on a bar.
+
+        Errors are left out: Dagster repeats one for every step behind, and its reason is told at the end.
+        """
+        said = record.__dict__.get("dagster_meta", {})
+        line = str(said.get("orig_message", record.getMessage()))
+        is_of_a_step = said.get("step_key") is not None and said.get("dagster_event") is None
+        if is_of_a_step and record.levelno < logging.ERROR and line not in self.skipped:
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class _Bars:
+    """One bar a step of a source."""
+
+    def __init__(self, progress: Progress, lines: RunLines) -> None:
+        self._progress = progress
+        self._lines = lines
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, event: ProgressEvent) -> None:
+        """Move the step's bar."""
+        self._lines.skipped = {describe(event)}
+        name = f"{event.source}: {_VERBS.get(event.step, event.step)}"
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=None, records=0)
+        total = event.batch_num if event.is_last else 100.0 if event.percent is not None else None
+        completed = event.batch_num if event.is_last or event.percent is None else event.percent
+        self._progress.update(self._tasks[name], total=total, completed=completed, records=event.records)
+
+
+@contextmanager
+def watching(console: Console) -> Iterator[RunLines]:
+    """Show what the runs of this process do meanwhile; lends the log handler that prints their lines."""
+    lines = RunLines(console)
+    if not console.is_terminal:
+        yield lines
+        return
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TextColumn("{task.fields[records]:>9,} records"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console) as progress, listen(_Bars(progress, lines)):
+        yield lines

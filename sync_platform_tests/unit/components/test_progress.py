@@ -1,0 +1,78 @@
+from dataclasses import replace
+
+import pytest
+
+from sync_platform.components.api_sync.progress import MOST_OBSERVATIONS, ProgressReporter, describe, mark_of
+from sync_platform.pull.progress import ProgressEvent
+
+EVENT = ProgressEvent(
+    source="users",
+    step="read",
+    batch_num=5,
+    total_batches=20,
+    percent=25.0,
+    records=500,
+    pages=5,
+    is_last=False,
+)
+
+
+def batches(count: int, *, is_total_known: bool) -> list[ProgressEvent]:
+    return [
+        replace(
+            EVENT,
+            batch_num=number,
+            total_batches=count if is_total_known else None,
+            percent=100 * number / count if is_total_known else None,
+            is_last=number == count,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def observed(events: list[ProgressEvent]) -> list[ProgressEvent]:
+    seen: list[ProgressEvent] = []
+    reporter = ProgressReporter(source="users", log=lambda _: None, observe=seen.append)
+    for event in events:
+        reporter(event)
+    return seen
+
+
+@pytest.mark.parametrize("count", [1, 2, 19, 20, 21, 1_000, 100_000])
+@pytest.mark.parametrize("is_total_known", [True, False])
+def test_a_run_posts_at_most_20_observations_and_always_the_last(count: int, *, is_total_known: bool) -> None:
+    events = batches(count, is_total_known=is_total_known)
+    seen = observed(events)
+    assert 1 <= len(seen) <= MOST_OBSERVATIONS
+    assert seen[-1] == events[-1]
+
+
+def test_a_short_read_is_observed_batch_by_batch() -> None:
+    events = batches(10, is_total_known=True)
+    assert observed(events) == events
+
+
+@pytest.mark.parametrize(
+    ("percent", "batch_num", "mark"),
+    [(0.0, 1, 1), (4.9, 1, 1), (50.0, 7, 10), (99.9, 9, 19), (None, 1, 1), (None, 8, 4), (None, 10**9, 19)],
+)
+def test_marks_follow_the_percentage_or_the_doublings(
+    percent: float | None, batch_num: int, mark: int
+) -> None:
+    assert mark_of(replace(EVENT, percent=percent, batch_num=batch_num)) == mark
+
+
+def test_a_line_says_batch_total_percent_and_last() -> None:
+    assert describe(EVENT) == "read: batch 5 of 20 (25 %); 500 records, 5 pages so far"
+    last = replace(EVENT, total_batches=None, percent=None, is_last=True)
+    assert describe(last) == "read: batch 5 of ?, the last one; 500 records, 5 pages so far"
+
+
+def test_only_reading_is_observed_and_other_sources_are_left_alone() -> None:
+    lines: list[str] = []
+    seen: list[ProgressEvent] = []
+    reporter = ProgressReporter(source="users", log=lines.append, observe=seen.append)
+    reporter(replace(EVENT, step="load"))
+    reporter(replace(EVENT, source="orders"))
+    assert [line.split(":")[0] for line in lines] == ["load"]
+    assert seen == []
