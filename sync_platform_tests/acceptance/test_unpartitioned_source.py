@@ -1,4 +1,4 @@
-"""A source without a change time: its assets are unpartitioned, and all else is as with any other.
+"""A source without a change time: its assets are unpartitioned, and all else is as with any other."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
