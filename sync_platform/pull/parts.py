@@ -42,4 +42,6 @@ def _middle(spec: ApiSyncSpec, window: Window, now: datetime) -> tuple[Position,
     since = window.since if isinstance(window.since, datetime) else _FIRST_MOMENT
     until = window.until if isinstance(window.until, datetime) else now
     half = (until - since) / 2
-    return since + half, since + half - min(lag, half / 2)
+    # Near the lag the halves would be nearly the same, and a moment with too many records cut for ever.
+    overlap = lag if 2 * lag <= half else min(lag, half / 16)
+    return since + half, since + half - overlap

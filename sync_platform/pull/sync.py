@@ -188,7 +188,10 @@ def abandoned_runs(context: PullContext) -> tuple[str, ...]:
 
     Call it with the sync's lock held: whoever says running then is dead. What a dead read had landed goes.
     """
-    reason = "the run ended without a word (killed, or its machine stopped); the next sync reads again"
+    reason = (
+        "the run ended before the sync was closed: killed, or only some of its assets were run; "
+        "run the others, or let the next sync read again"
+    )
     with Ledger(context.address, context.spec.source) as ledger:
         dead = ledger.running_syncs(run_id=context.run_id)
         for row in dead:

@@ -79,3 +79,16 @@ def test_cutting_comes_to_an_end_and_leaves_no_gap(ends: tuple[datetime | int | 
         assert str(second.since) <= str(first.until) or is_integer
         rest, depth = first, depth + 1
     assert depth < 200
+
+
+def test_a_moment_with_too_many_records_is_cut_out_in_few_steps() -> None:
+    spec, moment, cuts = _spec(lag_s=60), NOW - 400 * DAY, 0
+    rest = [_window(None, None)]
+    while rest:
+        window = rest.pop()
+        begins = not isinstance(window.since, datetime) or window.since <= moment
+        ends = not isinstance(window.until, datetime) or moment < window.until
+        cut = halves(spec, window, now=NOW) if begins and ends else None
+        cuts += cut is not None
+        rest += cut or ()
+        assert cuts < 1000
