@@ -1,7 +1,7 @@
 """The environment, read once and validated: what the platform may be told from outside.
 
 Here belong the names, defaults and checks of every environment variable of the contract. Nothing is read at
-import, nothing is contacted. What a YAML file refers to as `${NAME}` is looked up in `environment_mapping`.
+import, nothing is contacted. What a YAML file refers to as `${NAME}` is told by `home.environment`.
 """
 
 import os
@@ -15,7 +15,6 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from sync_platform.running import find_running_up
 from sync_platform.vocabulary import SettingsError
 
 _DOTENV_PATH = Path(".env")
@@ -145,15 +144,9 @@ def load_settings() -> Settings:
         raise SettingsError(f"{_DOTENV_PATH.absolute()} is not UTF-8 text; save it as UTF-8.") from error
 
 
-def environment_mapping() -> Mapping[str, str]:
-    """Tell what `${NAME}` in YAML sees: the environment, `.env`, and a running `up`'s sandbox, in this order.
-
-    An empty variable counts as unset. The sandbox stands in only for systems whose URL is set nowhere.
-    """
-    settings = load_settings()
-    own = {**_set_values(dotenv_values(_DOTENV_PATH, encoding="utf-8")), **_set_values(os.environ)}
-    running = find_running_up(settings.home)
-    return own if running is None else running.stand_in(own)
+def set_variables() -> dict[str, str]:
+    """Every variable that is set: those of the environment over those of `.env`; an empty one is unset."""
+    return {**_set_values(dotenv_values(_DOTENV_PATH, encoding="utf-8")), **_set_values(os.environ)}
 
 
 def _set_values(values: Mapping[str, str | None]) -> dict[str, str]:

@@ -168,9 +168,16 @@ class LandedSync:
         self._write_whole(name, text)
 
     def forget_rows(self) -> None:
-        """Take back an earlier normalization, before a new one begins."""
+        """Take back an earlier normalization, finished or not, before a new one begins."""
+        self.forget_drafts()
         for path in (*self.folder.glob("normalized.json"), *self.folder.glob("rows-*.arrow")):
             path.unlink()
+
+    def forget_drafts(self) -> None:
+        """Remove files that were not written to their end, because their writer was killed."""
+        for path in self.folder.iterdir():
+            if path.name.startswith("."):
+                path.unlink()
 
     def remove(self) -> None:
         """Delete the folder; a second time does nothing."""
@@ -239,6 +246,18 @@ class Landing:
     def labelled(self, days: tuple[date, date] | None) -> list[LandedSync]:
         """Completely read syncs labelled with one of these days, oldest first."""
         return [sync for sync in self.syncs() if sync.is_read and sync.read_manifest.is_labelled(days)]
+
+    def sweep(self) -> None:
+        """Remove what a killed or failed run has left unfinished: nobody can use it any more.
+
+        Call it with the source's lock held, before a sync of one's own begins. Each run does, so the
+        unfinished folders are the newest ones, and nothing older is looked at.
+        """
+        for sync in reversed(self.syncs()):
+            if sync.is_read:
+                sync.forget_drafts()
+                return
+            sync.remove()
 
     def clear(self, *, keep_days: float, now: datetime, needed: frozenset[int]) -> int:
         """Remove what is older than `keep_days` and not needed any more; returns how many syncs went."""

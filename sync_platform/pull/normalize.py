@@ -1,8 +1,8 @@
 """From landed pages to rows of the target table, a block at a time.
 
 Rows are what `warehouse.upsert` stages: the table's columns, `source_updated_at` (UTC, microseconds),
-`original_id` (JSON text), `page`, `ordinal` (place on the page), `batch` (number of the block) and
-`is_deleted`. Grain: one row an accepted record. A record that breaks the contract is rejected alone.
+`_original_id` (JSON text), `_page`, `_ordinal` (place on the page), `_batch` (number of the block) and
+`_is_deleted`. Grain: one row an accepted record. A record that breaks the contract is rejected alone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -120,9 +120,9 @@ class Normalizer:
                 *columns,
                 changed.alias("source_updated_at"),
                 self._original_ids(raw, key, decoded),
-                pl.Series("page", _repeat(decoded), dtype=pl.Int32),
-                pl.Series("ordinal", _positions(decoded), dtype=pl.Int64),
-                pl.Series("batch", [batch] * len(raw), dtype=pl.Int32),
+                pl.Series("_page", _repeat(decoded), dtype=pl.Int32),
+                pl.Series("_ordinal", _positions(decoded), dtype=pl.Int64),
+                pl.Series("_batch", [batch] * len(raw), dtype=pl.Int32),
                 is_deleted,
             ]
         )
@@ -188,7 +188,7 @@ class Normalizer:
         if self._key_root is None:
             return _json_texts(key)
         if raw[self._key_root].dtype.is_integer():
-            return raw[self._key_root].cast(pl.String).alias("original_id")
+            return raw[self._key_root].cast(pl.String).alias("_original_id")
         return _json_texts(_values(self._key_root, decoded))
 
     def _is_inside(self) -> pl.Expr:
@@ -205,7 +205,7 @@ class Normalizer:
         self, rows: pl.DataFrame, reasons: pl.Series, pages: Sequence[LandedPage]
     ) -> list[RejectedRecord]:
         """Name the records behind rows that are no good."""
-        wanted = set(rows["page"])
+        wanted = set(rows["_page"])
         records = {
             page.number: page_records(page, self._spec.records).records
             for page in pages
@@ -213,7 +213,7 @@ class Normalizer:
         }
         return [
             self._decoder.reject(page, bytes(records[page][ordinal]), reason)
-            for page, ordinal, reason in zip(rows["page"], rows["ordinal"], reasons, strict=True)
+            for page, ordinal, reason in zip(rows["_page"], rows["_ordinal"], reasons, strict=True)
         ]
 
 
@@ -276,7 +276,7 @@ def _values(name: str, decoded: Sequence[tuple[int, Any, Any]]) -> list[Any]:
 def _json_texts(values: Iterable[Any]) -> pl.Series:
     """Scalars as JSON, each in its own type."""
     texts = [None if value is None else msgspec.json.encode(value).decode() for value in values]
-    return pl.Series("original_id", texts, dtype=pl.String)
+    return pl.Series("_original_id", texts, dtype=pl.String)
 
 
 def _as_text(value: Any) -> str | None:

@@ -186,7 +186,8 @@ def had_failed_before(context: PullContext) -> bool:
 def abandoned_runs(context: PullContext) -> tuple[str, ...]:
     """Close syncs that still say running as failed and return their Dagster run ids.
 
-    Call it with the sync's lock held: whoever says running then is dead. What a dead read had landed goes.
+    Call it with the sync's lock held: whoever says running then is dead. What the dead left unfinished in
+    the landing zone goes.
     """
     reason = (
         "the run ended before the sync was closed: killed, or only some of its assets were run; "
@@ -196,9 +197,7 @@ def abandoned_runs(context: PullContext) -> tuple[str, ...]:
         dead = ledger.running_syncs(run_id=context.run_id)
         for row in dead:
             ledger.fail_syncs(run_id=row["run_id"], reason=reason, at=context.now())
-            landed = _landing(context).sync(row["sync_id"])
-            if not landed.is_read:
-                landed.remove()
+    _landing(context).sweep()
     return tuple(dict.fromkeys(row["run_id"] for row in dead))
 
 

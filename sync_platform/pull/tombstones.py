@@ -37,7 +37,7 @@ class Tombstones:
             PermanentError: the SQL does not fit the records, or is no condition.
         """
         if self._when is None:
-            return pl.Series("is_deleted", [False] * len(raw), dtype=pl.Boolean)
+            return pl.Series("_is_deleted", [False] * len(raw), dtype=pl.Boolean)
         try:
             said = evaluate(raw, self._when)
         except pl.exceptions.PolarsError as error:
@@ -49,7 +49,7 @@ class Tombstones:
             raise PermanentError(
                 f"deleted.when gives {said.dtype}, not true or false: write a condition, such as `flag = 'x'`"
             )
-        return said.cast(pl.Boolean).fill_null(value=False).alias("is_deleted")
+        return said.cast(pl.Boolean).fill_null(value=False).alias("_is_deleted")
 
     def mark(self, name: str, values: pl.Series, is_deleted: pl.Series) -> pl.Series:
         """A column's values, where tombstones have what they set."""

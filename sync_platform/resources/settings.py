@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from sync_platform.settings import Settings, environment_mapping, load_settings
+from sync_platform.home.environment import environment_mapping
+from sync_platform.settings import Settings, load_settings
 
 
 class SettingsResource(dg.ConfigurableResource[None]):

@@ -1,6 +1,6 @@
 """The warehouse as a resource: finds the database on first use and keeps a run's locks.
 
-Here belongs what lives as long as a run. Which database it is, is decided by `sync_platform.database`: an
+Here belongs what lives as long as a run. Which database it is, is decided by `home.database`: an
 embedded server is shared with a running `up`, or started, and ends with its last user. The drivers are
 imported when a run needs them: loading the definitions can do without, and would take a third longer.
 """
@@ -43,7 +43,7 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
         Raises:
             SettingsError, DatabaseUnreachableError, SchemaError: not retryable; the message says what to do.
         """
-        from sync_platform.database import open_current_database  # noqa: PLC0415 -- drivers, see above
+        from sync_platform.home.database import open_current_database  # noqa: PLC0415 -- drivers, see above
 
         if self._address is None:
             self._address = self._until_run_ends.enter_context(open_current_database(load_settings()))

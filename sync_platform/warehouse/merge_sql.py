@@ -41,7 +41,7 @@ WRITTEN_VERDICTS = ("update", "tombstone", "insert")
 ONE_PART = sql.SQL("and v.position >= $5::bigint and v.position < $6::bigint")
 PLATFORM_VALUES = {
     METADATA: sql.SQL(
-        "jsonb_build_object('source', $1::text, 'original_id', s.original_id::jsonb, 'synced_at', $2::text)"
+        "jsonb_build_object('source', $1::text, 'original_id', s._original_id::jsonb, 'synced_at', $2::text)"
     ),
     UPDATED_AT: sql.SQL("$3::timestamptz"),
     SOURCE_UPDATED_AT: sql.SQL("s.source_updated_at"),
@@ -84,8 +84,8 @@ class MergeSql:
         )
         return self._text(
             "create temporary table {staged} as select {columns}, t.source_updated_at,"
-            " null::text as original_id, null::integer as page, null::bigint as ordinal,"
-            " null::integer as batch, null::boolean as is_deleted from {target} as t with no data",
+            " null::text as _original_id, null::integer as _page, null::bigint as _ordinal,"
+            " null::integer as _batch, null::boolean as _is_deleted from {target} as t with no data",
             columns=_joined(columns),
         )
 
@@ -105,7 +105,7 @@ class MergeSql:
 
     def count_tombstones(self) -> str:
         """Count the staged rows that say deleted."""
-        return self._text("select count(*) from {staged} where is_deleted")
+        return self._text("select count(*) from {staged} where _is_deleted")
 
     def delete_duplicates(self) -> str:
         """Keep of each key the newest row, then the one that was read last."""
@@ -114,7 +114,7 @@ class MergeSql:
                 select staged_row from (
                     select s.ctid as staged_row, row_number() over (
                         partition by s.{key}
-                        order by s.source_updated_at desc nulls last, s.page desc, s.ordinal desc
+                        order by s.source_updated_at desc nulls last, s._page desc, s._ordinal desc
                     ) as place
                     from {staged} as s
                     where s.{key} in (select {key} from {staged} group by {key} having count(*) > 1)
@@ -133,7 +133,7 @@ class MergeSql:
 
     def insert_all(self) -> str:
         """Write every live staged row into an empty target."""
-        source = sql.SQL("from {} as s where not s.is_deleted").format(sql.Identifier(self.staged))
+        source = sql.SQL("from {} as s where not s._is_deleted").format(sql.Identifier(self.staged))
         return self._insert(source)
 
     def judge(self) -> str:
@@ -145,11 +145,11 @@ class MergeSql:
             """
             insert into {verdicts} (staged_row, verdict, batch)
             select staged_row, verdict, batch from (
-                select s.ctid as staged_row, s.batch, case
-                    when t.{key} is null then case when s.is_deleted then 'deleted' else 'insert' end
-                    when not s.is_deleted and {is_same} then 'unchanged'
+                select s.ctid as staged_row, s._batch as batch, case
+                    when t.{key} is null then case when s._is_deleted then 'deleted' else 'insert' end
+                    when not s._is_deleted and {is_same} then 'unchanged'
                     when {is_stale} then 'stale'
-                    when not s.is_deleted then 'update'
+                    when not s._is_deleted then 'update'
                     when {is_as_said} then 'deleted'
                     else 'tombstone'
                 end as verdict
@@ -188,7 +188,7 @@ class MergeSql:
 
     def delete_invalid_json(self) -> str:
         """Remove rows whose text is not JSON; return batch, page, ordinal, key and column."""
-        json = ["original_id", *(column.name for column in self.table.columns if column.type == "jsonb")]
+        json = ["_original_id", *(column.name for column in self.table.columns if column.type == "jsonb")]
         valid = [sql.SQL("pg_input_is_valid({}, 'jsonb')").format(sql.Identifier(name)) for name in json]
         named = [
             sql.SQL("when not {} then {}").format(test, sql.Literal(name))
@@ -196,7 +196,7 @@ class MergeSql:
         ]
         return self._text(
             "delete from {staged} where not ({valid})"
-            " returning batch, page, ordinal, {key}::text, case {named} end",
+            " returning _batch, _page, _ordinal, {key}::text, case {named} end",
             valid=_all(valid),
             named=sql.SQL(" ").join(named),
         )
@@ -207,7 +207,7 @@ class MergeSql:
             self._text("""
                 update {verdicts} as v set position = numbered.position from (
                     select s.ctid as staged_row, row_number() over (
-                        order by s.batch, v.verdict desc, s.page, s.ordinal
+                        order by s._batch, v.verdict desc, s._page, s._ordinal
                     ) as position
                     from {staged} as s inner join {verdicts} as v on s.ctid = v.staged_row
                     where v.verdict in ('insert', 'update', 'tombstone')
@@ -228,7 +228,7 @@ class MergeSql:
     def row_at(self) -> str:
         """Return batch, page, ordinal, key and verdict of the row at position $1."""
         return self._text(
-            "select s.batch, s.page, s.ordinal, s.{key}::text, v.verdict"
+            "select s._batch, s._page, s._ordinal, s.{key}::text, v.verdict"
             " from {staged} as s inner join {verdicts} as v on s.ctid = v.staged_row"
             " where v.position = $1::bigint"
         )
@@ -246,7 +246,7 @@ class MergeSql:
         """A tombstone without a source time keeps the one that is known."""
         settings = {column: _value(column) for column in (*columns, *PLATFORM_COLUMNS)}
         settings[SOURCE_UPDATED_AT] = sql.SQL(
-            "case when s.is_deleted then coalesce(s.source_updated_at, t.source_updated_at)"
+            "case when s._is_deleted then coalesce(s.source_updated_at, t.source_updated_at)"
             " else s.source_updated_at end"
         )
         return self._text(

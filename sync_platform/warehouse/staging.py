@@ -20,15 +20,15 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "date": pa.date32(),
     "jsonb": pa.string(),
 }
-# Beside the table's own columns; original_id holds JSON, `5` or `"a"`; ordinal is the place in the order
-# of reading; batch is the landed block.
+# Beside the table's own columns, and named so that a table's own rarely clash: _original_id holds JSON, `5`
+# or `"a"`; _ordinal is the place in the order of reading; _batch is the landed block.
 PLACE_FIELDS = (
     pa.field("source_updated_at", TIMESTAMP),
-    pa.field("original_id", pa.string(), nullable=False),
-    pa.field("page", pa.int32(), nullable=False),
-    pa.field("ordinal", pa.int64(), nullable=False),
-    pa.field("batch", pa.int32(), nullable=False),
-    pa.field("is_deleted", pa.bool_(), nullable=False),
+    pa.field("_original_id", pa.string(), nullable=False),
+    pa.field("_page", pa.int32(), nullable=False),
+    pa.field("_ordinal", pa.int64(), nullable=False),
+    pa.field("_batch", pa.int32(), nullable=False),
+    pa.field("_is_deleted", pa.bool_(), nullable=False),
 )
 RESERVED_NAMES = frozenset(field.name for field in PLACE_FIELDS)
 

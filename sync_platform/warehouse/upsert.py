@@ -384,5 +384,5 @@ class BulkLoad:
 
 
 def _places(rows: pa.Table, key: str) -> Iterator[tuple[int, int, int, str | None]]:
-    for row in rows.select(["batch", "page", "ordinal", key]).to_pylist():
-        yield row["batch"], row["page"], row["ordinal"], None if row[key] is None else str(row[key])
+    for row in rows.select(["_batch", "_page", "_ordinal", key]).to_pylist():
+        yield row["_batch"], row["_page"], row["_ordinal"], None if row[key] is None else str(row[key])

@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from sync_platform.running import read_note
+from sync_platform.home.running import read_note
 from sync_platform.settings import Settings
 from sync_platform.warehouse.embedded import EmbeddedPostgres
 
@@ -134,7 +134,7 @@ def test_up_serves_what_other_verbs_use_and_ends_whole(place: Place) -> None:
 def test_what_a_killed_up_leaves_is_cleaned_up_by_the_next_one(place: Place) -> None:
     with place.up() as started:
         orphans = place.processes()
-        guard = next(process for process in orphans if "sync_platform.processes" in process.cmdline())
+        guard = next(process for process in orphans if "sync_platform.cli.processes" in process.cmdline())
         # Both at once, as when a machine runs out of memory: nobody is left to clean up.
         guard.suspend()
         started.kill()

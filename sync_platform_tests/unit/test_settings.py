@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sync_platform.running import ProcessMark, RunningUp, write_note
-from sync_platform.settings import Settings, environment_mapping, load_settings
+from sync_platform.home.environment import environment_mapping
+from sync_platform.home.running import ProcessMark, RunningUp, write_note
+from sync_platform.settings import Settings, load_settings
 from sync_platform.vocabulary import SettingsError
 
 SANDBOX = {"EXTERNAL_API_URL": "http://127.0.0.1:1", "EXTERNAL_API_TOKEN": "sandbox"}

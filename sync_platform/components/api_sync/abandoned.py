@@ -11,7 +11,7 @@ import dagster as dg
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sync_platform.components.api_sync.names import PROCESS_TAG
-from sync_platform.running import ProcessMark
+from sync_platform.home.running import ProcessMark
 
 
 class _Worker(BaseModel):

@@ -13,13 +13,14 @@ from sync_platform.components.api_sync.config import SyncConfig
 from sync_platform.components.api_sync.names import SYNC_ID_TAG, SYNC_TYPE_TAG, SyncNames
 from sync_platform.components.api_sync.opening import has_partition, now, opened
 from sync_platform.components.api_sync.order import Launch, order_for
+from sync_platform.home.environment import environment_mapping
 from sync_platform.pull import sync as engine
 from sync_platform.pull.reports import PullContext, Scope
 from sync_platform.pull.retry import drain, due_count
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.window import parse_time
 from sync_platform.resources import SettingsResource, WarehouseResource
-from sync_platform.settings import environment_mapping, load_settings
+from sync_platform.settings import load_settings
 from sync_platform.warehouse.address import DatabaseAddress
 
 StepResult = dg.MaterializeResult[None]

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from sync_platform.cli.source_doctor import summary
 from sync_platform.pull.doctor import Examination, examine, mask
-from sync_platform.source_doctor import summary
 from sync_platform.vocabulary import SettingsError
 from sync_platform_tests.fake_list_api import Record, page_of
 from sync_platform_tests.pulling import spec_of

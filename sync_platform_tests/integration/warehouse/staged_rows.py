@@ -32,11 +32,11 @@ def staged(table: TargetTable, rows: Iterable[Row], *, rows_per_batch: int = 100
         {
             **row.values,
             "source_updated_at": None if row.at_s is None else EPOCH + timedelta(seconds=row.at_s),
-            "original_id": row.original_id or json.dumps(row.values[table.key]),
-            "page": 1 + ordinal // 10,
-            "ordinal": ordinal,
-            "batch": ordinal // rows_per_batch,
-            "is_deleted": row.is_deleted,
+            "_original_id": row.original_id or json.dumps(row.values[table.key]),
+            "_page": 1 + ordinal // 10,
+            "_ordinal": ordinal,
+            "_batch": ordinal // rows_per_batch,
+            "_is_deleted": row.is_deleted,
         }
         for ordinal, row in enumerate(rows)
     ]

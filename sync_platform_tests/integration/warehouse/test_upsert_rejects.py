@@ -58,7 +58,7 @@ REFUSED = [
     (bad("f", "7@"), "UniqueViolation of constraint own_email_key (23505)"),
     (bad("g", more="{"), "InvalidTextRepresentation in column more (22P02)"),
     (bad("h", more='"\\u0000"'), "InvalidTextRepresentation in column more (22P02)"),
-    (bad("i", original_id="nope"), "InvalidTextRepresentation in column original_id (22P02)"),
+    (bad("i", original_id="nope"), "InvalidTextRepresentation in column _original_id (22P02)"),
     (bad("j", "a\0b"), "CharacterNotInRepertoire (22021)"),
 ]
 

@@ -75,7 +75,7 @@ def test_the_file_that_the_refusals_start_from_is_accepted() -> None:
         ("sql: lower(name)", "sql: lower(name", "columns.name", NAME, "no SQL expression"),
         ("type: text", "type: string", "columns.name", NAME, "'text', 'bigint', 'double precision'"),
         ("name: {sql", "sync_id: {sql", "columns.sync_id", NAME, "the platform's own: metadata, sync_id"),
-        ("name: {sql", "batch: {sql", "columns.batch", NAME, "choose another than batch, is_deleted"),
+        ("name: {sql", "_batch: {sql", "columns._batch", NAME, "choose another than _batch, _is_deleted"),
         ("name: {sql", f"{'n' * 64}: {{sql", f"columns.{'n' * 64}", NAME, "1 to 63 bytes"),
         ("table: things", f"table: {'t' * 64}", "target.table", TARGET, "1 to 63 bytes"),
     ],

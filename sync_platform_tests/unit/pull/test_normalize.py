@@ -92,10 +92,10 @@ def test_the_seeds_columns_are_computed(fields: dict[str, Any], row: tuple[str, 
 
 def test_a_row_tells_where_it_came_from() -> None:
     rows = normalize(page(user(id=1), number=3), page(user(id="b"), user(id=3), number=4)).rows
-    assert rows["page"].to_list() == [3, 4, 4]
-    assert rows["ordinal"].to_list() == [0, 0, 1]
-    assert rows["batch"].to_list() == [1, 1, 1]
-    assert rows["original_id"].to_list() == ["1", '"b"', "3"]
+    assert rows["_page"].to_list() == [3, 4, 4]
+    assert rows["_ordinal"].to_list() == [0, 0, 1]
+    assert rows["_batch"].to_list() == [1, 1, 1]
+    assert rows["_original_id"].to_list() == ["1", '"b"', "3"]
     assert rows["source_updated_at"].to_list() == [datetime(2024, 5, 1, 12, tzinfo=UTC)] * 3
 
 
@@ -327,7 +327,7 @@ def test_a_nested_value_that_does_not_fit_rejects_its_record_alone(
 def test_a_key_may_be_nested() -> None:
     spec = things({"external_id": "CAST(uid AS VARCHAR)"}, fields={"uid": "meta.id"})
     block = normalize(page({"meta": {"id": 5}}, {"meta": {}}, {"meta": {"id": False}}), spec=spec)
-    assert block.rows.select("external_id", "original_id").rows() == [("5", "5")]
+    assert block.rows.select("external_id", "_original_id").rows() == [("5", "5")]
     assert [rejected.external_id for rejected in block.rejected] == [None, None]
 
 

@@ -6,7 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sync_platform.running import ProcessMark, RunningUp, find_running_up, read_note, remove_note, write_note
+from sync_platform.home.running import (
+    ProcessMark,
+    RunningUp,
+    find_running_up,
+    read_note,
+    remove_note,
+    write_note,
+)
 
 
 def test_the_note_comes_back_and_only_its_owner_can_read_it(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sync_platform.terminal import ACCOUNT_TERMS, account_json, empty_account, print_json, show_account
+from sync_platform.cli.terminal import ACCOUNT_TERMS, account_json, empty_account, print_json, show_account
 
 
 def account(**changes: Any) -> dict[str, Any]:

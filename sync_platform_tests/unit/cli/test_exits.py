@@ -2,7 +2,7 @@
 
 import pytest
 
-from sync_platform.exits import of_run, worst
+from sync_platform.cli.exits import of_run, worst
 
 
 @pytest.mark.parametrize(

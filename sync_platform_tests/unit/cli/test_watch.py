@@ -6,7 +6,7 @@ import logging
 import pytest
 from rich.console import Console
 
-from sync_platform.watch import RunLines, watching
+from sync_platform.cli.watch import RunLines, watching
 
 LONG = "one line however narrow the terminal is " * 10
 

@@ -120,7 +120,7 @@ def main() -> Never:
     try:
         if len(sys.argv) == 1:
             raise UsageError(
-                "Name the command to run: python -m sync_platform.instance dagster-daemon run ..."
+                "Name the command to run: python -m sync_platform.home.instance dagster-daemon run ..."
             )
         settings = load_settings()
         if settings.database_url is None:

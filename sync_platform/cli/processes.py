@@ -2,7 +2,8 @@
 
 Here belong starting and ending, for children that have children of their own. Each child leads a session, so
 that Ctrl-C reaches the parent alone, and its descendants are found by their process group. A guard process
-(`python -m sync_platform.processes HOME`) sees its standard input end when the parent dies, and cleans up.
+(`python -m sync_platform.cli.processes HOME`) sees its standard input end when the parent dies, and
+cleans up.
 """
 
 import os
@@ -18,7 +19,7 @@ from typing import IO, Self
 
 import psutil
 
-from sync_platform.running import ProcessMark
+from sync_platform.home.running import ProcessMark
 
 PATIENCE_S = 6.0
 """How long children may take to end by themselves; with the kill after it, `up` ends within 10 s."""
@@ -46,7 +47,7 @@ class Children:
 
     def __enter__(self) -> Self:
         self._guard = subprocess.Popen(
-            (sys.executable, "-m", "sync_platform.processes", str(self._home)),
+            (sys.executable, "-m", "sync_platform.cli.processes", str(self._home)),
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
-from sync_platform import exits
+from sync_platform.cli import exits
 from sync_platform.components.api_sync.component import ApiSync
 from sync_platform.components.api_sync.launch import source_named
 from sync_platform.components.instances import component_tree
+from sync_platform.home.environment import environment_mapping
 from sync_platform.pull.doctor import Examination, Shown, examine
-from sync_platform.settings import environment_mapping
 
 
 def examine_source(name: str) -> int:

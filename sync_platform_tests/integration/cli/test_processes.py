@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sync_platform.processes import Children, end_groups
-from sync_platform.running import ProcessMark
+from sync_platform.cli.processes import Children, end_groups
+from sync_platform.home.running import ProcessMark
 
 FAMILY = """
 import signal, subprocess, sys
@@ -24,7 +24,7 @@ signal.pause()
 PARENT = """
 import sys
 from pathlib import Path
-from sync_platform.processes import Children
+from sync_platform.cli.processes import Children
 with Children(Path(sys.argv[1])) as children:
     child = children.start((sys.executable, "-c", sys.argv[2], *sys.argv[3:]), stdout=-1)
     print(child.pid, child.stdout.readline().decode(), flush=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Never
 
 import typer
 
-from sync_platform import exits
+from sync_platform.cli import exits
 from sync_platform.vocabulary import SyncPlatformError, UsageError
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ class SyncTypeName(StrEnum):
 @app.command()
 def up(*, once: Annotated[bool, typer.Option("--once", help="End after the accounts.")] = False) -> None:
     """Start everything: Postgres, sandbox, all flows once, and the Dagster UI until Ctrl-C."""
+    from sync_platform.cli.up import run_up
     from sync_platform.settings import load_settings
-    from sync_platform.up import run_up
 
     raise typer.Exit(run_up(load_settings(), once=once))
 
@@ -98,10 +98,10 @@ def retry(
 @app.command()
 def status(*, as_json: AsJson = False) -> None:
     """Show what runs and how the latest syncs ended."""
-    from sync_platform import terminal
-    from sync_platform.database import open_current_database
-    from sync_platform.ledgers import recent_syncs
-    from sync_platform.running import find_running_up
+    from sync_platform.cli import terminal
+    from sync_platform.cli.ledgers import recent_syncs
+    from sync_platform.home.database import open_current_database
+    from sync_platform.home.running import find_running_up
     from sync_platform.settings import load_settings
 
     settings = load_settings()
@@ -127,11 +127,11 @@ def doctor(
 ) -> None:
     """Check settings, database, schema and API, or one page of a source; say what to do where it lacks."""
     if name is not None:
-        from sync_platform.source_doctor import examine_source
+        from sync_platform.cli.source_doctor import examine_source
 
         raise typer.Exit(examine_source(name))
-    from sync_platform import terminal
-    from sync_platform.doctor import examine
+    from sync_platform.cli import terminal
+    from sync_platform.cli.doctor import examine
     from sync_platform.settings import load_settings
 
     codes = []
@@ -147,10 +147,10 @@ def doctor(
 @app.command()
 def migrate() -> None:
     """Bring the database's schema, and Dagster's own tables, to this version."""
-    from sync_platform import terminal
-    from sync_platform.database import open_database
-    from sync_platform.instance import prepare_instance, purge_event_log
-    from sync_platform.runs import upgrade_storage
+    from sync_platform.cli import terminal
+    from sync_platform.cli.runs import upgrade_storage
+    from sync_platform.home.database import open_database
+    from sync_platform.home.instance import prepare_instance, purge_event_log
     from sync_platform.settings import load_settings
     from sync_platform.warehouse import migrations
 
@@ -165,12 +165,12 @@ def migrate() -> None:
 
 def _run_and_show(settings: "Settings", request: "LaunchRequest", *, as_json: bool) -> int:
     """Run a sync's job here, print its account, and return the exit code."""
-    from sync_platform import terminal
-    from sync_platform.database import open_current_database
-    from sync_platform.instance import prepare_instance
-    from sync_platform.ledgers import accounts_of_run
-    from sync_platform.runs import run_here
-    from sync_platform.watch import watching
+    from sync_platform.cli import terminal
+    from sync_platform.cli.ledgers import accounts_of_run
+    from sync_platform.cli.runs import run_here
+    from sync_platform.cli.watch import watching
+    from sync_platform.home.database import open_current_database
+    from sync_platform.home.instance import prepare_instance
 
     with open_current_database(settings) as address:
         prepare_instance(settings, address)
@@ -209,7 +209,3 @@ def main() -> Never:
 def _fail(line: str, exit_code: int) -> Never:
     sys.stderr.write(f"{line}\n")
     sys.exit(exit_code)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,7 +9,6 @@ import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import dagster as dg
@@ -25,7 +24,8 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster_shared.error import SerializableErrorInfo
 
 from sync_platform.components.api_sync.launch import LaunchRequest
-from sync_platform.instance import CODE_LOCATION, DEFINITIONS_MODULE
+from sync_platform.definitions import defs
+from sync_platform.home.instance import CODE_LOCATION, DEFINITIONS_MODULE
 
 _PARTITION_TAG = "dagster/partition"
 _QUIET_CONSOLE = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -55,9 +55,7 @@ def run_here(request: LaunchRequest, lines: logging.Handler) -> RunOutcome:
         request: the job, and what its launch dialog would be told.
         lines: where the steps' log lines go.
     """
-    # By its name, as Dagster's own code servers load it.
-    location: dg.Definitions = import_module(DEFINITIONS_MODULE).defs
-    repository = location.get_repository_def()
+    repository = defs.get_repository_def()
     job = repository.get_job(request.job_name)
     partition = {} if request.partition_key is None else {_PARTITION_TAG: request.partition_key}
     with warnings.catch_warnings(), _instance(lines) as instance:

@@ -21,19 +21,26 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Never, cast
 
-from sync_platform.database import open_database
-from sync_platform.exits import worst
-from sync_platform.instance import CODE_LOCATION, DEFINITIONS_MODULE, prepare_instance, purge_event_log
-from sync_platform.processes import Children, end_groups
-from sync_platform.running import ProcessMark, RunningUp, find_running_up, read_note, remove_note, write_note
+from sync_platform.cli.exits import worst
+from sync_platform.cli.processes import Children, end_groups
+from sync_platform.cli.terminal import say
+from sync_platform.home.database import open_database
+from sync_platform.home.instance import CODE_LOCATION, DEFINITIONS_MODULE, prepare_instance, purge_event_log
+from sync_platform.home.running import (
+    ProcessMark,
+    RunningUp,
+    find_running_up,
+    read_note,
+    remove_note,
+    write_note,
+)
 from sync_platform.settings import Settings
-from sync_platform.terminal import say
 from sync_platform.vocabulary import PermanentError, SyncPlatformError, UsageError
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.migrations import migrate
 
 HOST = "127.0.0.1"
-_DEFS = Path(__file__).parent / "defs"
+_DEFS = Path(__file__).parents[1] / "defs"
 _IS_SYNC = re.compile(r"^type:\s*[\"']?[\w.]+\.ApiSync\b", re.MULTILINE)
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _READY_TIMEOUT_S = 120

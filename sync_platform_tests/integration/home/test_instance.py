@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from sync_platform.instance import STORAGE_URL_VARIABLE, prepare_instance, purge_event_log
+from sync_platform.home.instance import STORAGE_URL_VARIABLE, prepare_instance, purge_event_log
 from sync_platform.settings import Settings, load_settings
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import connect

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from sync_platform import exits
-from sync_platform.database import open_database
-from sync_platform.running import find_running_up
-from sync_platform.settings import Settings, environment_mapping
+from sync_platform.cli import exits
+from sync_platform.home.database import open_database
+from sync_platform.home.environment import environment_mapping
+from sync_platform.home.running import find_running_up
+from sync_platform.settings import Settings
 from sync_platform.vocabulary import PermanentError, SyncPlatformError, UsageError
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.migrations import require_current_schema
