@@ -1,0 +1,34 @@
+"""The clerk: a ledger and the one thread that may use it, for callers on an event loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+from sync_platform.push.ledger import PushLedger
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Clerk:
+    """Lets a blocking ledger work beside the event loop, one call after the other; a context manager."""
+
+    def __init__(self, ledger: PushLedger) -> None:
+        self.ledger = ledger
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="push-ledger")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._thread.shutdown()
+
+    async def do(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run one call of the ledger and return what it returns, or raise what it raises."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, partial(work, *args, **kwargs))
