@@ -22,13 +22,17 @@ UV := .uv/$(UV_VERSION)/bin/uv
 SYNC := $(UV) sync --quiet --locked --python "$(PYTHON)"
 BIN := .venv/bin
 
-.PHONY: run test check bench install install-dev
+.PHONY: run test torture check bench install install-dev
 
 run: install
 	@exec $(BIN)/sync-platform up $(ARGS)
 
 test: install-dev
 	$(BIN)/pytest $(ARGS)
+
+# Hundreds of seeded kills, lost connections and interleavings: hours, not minutes.
+torture: install-dev
+	$(BIN)/pytest $(ARGS) sync_platform_tests/torture/crash_matrix.py sync_platform_tests/torture/moving_simulation.py
 
 check: install-dev
 	$(BIN)/ruff format --check .

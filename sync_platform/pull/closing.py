@@ -3,7 +3,7 @@
 What the status and the watermark are is decided by `account` and `watermark`; which syncs end, by `sync`.
 """
 
-from sync_platform.pull.account import Account, status_of
+from sync_platform.pull.account import Account, Proof, status_of
 from sync_platform.pull.land import LandedSync, ReadManifest
 from sync_platform.pull.ledger import Ledger, Row
 from sync_platform.pull.reports import CloseReport, PullContext
@@ -23,12 +23,13 @@ def close_sync(context: PullContext, ledger: Ledger, landed: LandedSync, row: Ro
     spec, manifest, now = context.spec, landed.read_manifest, context.now()
     account = Account(**{term: row[term] for term in Account().terms()})
     _require_loaded(spec, landed, account)
-    status = status_of(account, proof=manifest.proof, errors=len(manifest.errors))
+    proof: Proof = row["proof"]  # the read's, unless its rows are queued
+    status = status_of(account, proof=proof, errors=len(manifest.errors))
     before = watermark_of(spec.incremental, ledger.watermark(spec.watermark_name))
     newest = landed.normalized_manifest.newest_change_at
     after = moved(
         before,
-        is_proven=manifest.proof != "none" and _may_move_watermark(spec, manifest, before),
+        is_proven=proof != "none" and _may_move_watermark(spec, manifest, before),
         source_clock_at=manifest.source_clock_at,
         newest=newest,
         token=manifest.next_token,
@@ -47,9 +48,7 @@ def close_sync(context: PullContext, ledger: Ledger, landed: LandedSync, row: Ro
         )
     else:
         status, after = row["status"], before
-    return CloseReport(
-        landed.sync_id, status, manifest.proof, account, before, after, manifest.pages, duration
-    )
+    return CloseReport(landed.sync_id, status, proof, account, before, after, manifest.pages, duration)
 
 
 def _require_loaded(spec: ApiSyncSpec, landed: LandedSync, account: Account) -> None:

@@ -40,7 +40,11 @@ class Asked:
 
 @dataclass(slots=True)
 class PassState:
-    """What is known of the pass that is being read."""
+    """What is known of the pass that is being read.
+
+    `at_front` and `lately` are versions of records as they stood when it began: those of page 1, and those
+    that had changed shortly before.
+    """
 
     number: int
     started_at: datetime
@@ -51,6 +55,8 @@ class PassState:
     unseen: int = 0
     failures_in_row: int = 0
     saw_end: bool = False
+    at_front: frozenset[int] = frozenset()
+    lately: frozenset[int] | None = None
     token: str | None = None
     queued: list[QueuedPage] = field(default_factory=list)
     errors: list[dict[str, Any]] = field(default_factory=list)

@@ -43,6 +43,21 @@ class QueuedPage:
     next_attempt_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class QueuedBatch:
+    """The landed rows of a sync that could not be written.
+
+    Attributes:
+        error: why, without values.
+        payload: where they stand: the sync's id and how many blocks.
+        next_attempt_at: when to load them again.
+    """
+
+    error: str
+    payload: Mapping[str, Any]
+    next_attempt_at: datetime
+
+
 class Ledger:
     """One connection to the ledger tables of one source; a context manager. Every call commits.
 
@@ -197,6 +212,16 @@ class Ledger:
         ]
         self._execute_many("queue_page", parameters)
 
+    def queue_batch(self, sync_id: int, batch: QueuedBatch) -> None:
+        """Name the landed rows that could not be written; a sync has at most one such entry open."""
+        self._execute(
+            "queue_batch",
+            sync_id=sync_id,
+            error=batch.error,
+            payload=Jsonb(dict(batch.payload)),
+            next_attempt_at=batch.next_attempt_at,
+        )
+
     def queue_state(self, at: datetime) -> Row:
         """Open entries of the retry queue: `{due, pending, dead}`."""
         return self._execute("queue_state", at=at)[0]
@@ -224,12 +249,19 @@ class Ledger:
 
     def complete_page(self, entry_id: int, sync_id: int, account: Account) -> None:
         """Mark a queued page as done and add its records to the account of its sync, both or neither."""
+        self._complete(entry_id, "add_to_account", sync_id, account)
+
+    def complete_batch(self, entry_id: int, sync_id: int, account: Account) -> None:
+        """Mark a queued batch as done and add its rows' ends to the account of its sync, both or neither."""
+        self._complete(entry_id, "settle_batch", sync_id, account)
+
+    def _complete(self, entry_id: int, name: str, sync_id: int, account: Account) -> None:
         connection = self._living_connection()
-        with classifying(self._doing("complete_page")), connection.transaction():
+        with classifying(self._doing(name)), connection.transaction():
             self._run(
                 connection, "finish_entry", id=entry_id, status="done", error=None, next_attempt_at=None
             )
-            self._run(connection, "add_to_account", sync_id=sync_id, **account.terms())
+            self._run(connection, name, sync_id=sync_id, accounted=account.accounted, **account.terms())
 
     def quarantine(self, sync_id: int, rejected: Iterable[RejectedRecord]) -> tuple[int, ...]:
         """Keep records that broke the contract; the same (external_id, reason) again updates its row.

@@ -69,10 +69,21 @@ def require_target(address: DatabaseAddress, spec: ApiSyncSpec) -> TargetTable:
     return table
 
 
-def load_sync(context: PullContext, ledger: Ledger, landed: LandedSync, *, before: Account) -> Account:
-    """Load the rows of one sync and return its account; a rerun finds them unchanged.
+def load_sync(
+    context: PullContext,
+    ledger: Ledger,
+    landed: LandedSync,
+    *,
+    before: Account,
+    missing: MissingRule | None = None,
+) -> Account:
+    """Load the rows of one sync and return its account, `before` with the ends of its rows.
+
+    `missing` says what becomes of known rows that a sync of everything did not bring. A rerun finds the rows
+    unchanged.
 
     Raises:
+        DatabaseBusyError: Postgres gave up on every try: a lock, a deadlock, resources (retryable).
         RetryableError: the database was lost on every try.
         PermanentError: Postgres refuses.
     """
@@ -80,7 +91,6 @@ def load_sync(context: PullContext, ledger: Ledger, landed: LandedSync, *, befor
     table = require_target(context.address, spec)
     good_again: set[str] = set()
     waiting = ledger.open_quarantine(landed.sync_id)
-    missing = missing_rule(context, ledger, landed)
     for attempt in stamina.retry_context(on=RetryableError, attempts=_TRIES, wait_initial=0.5):
         with attempt:
             result = _load_blocks(

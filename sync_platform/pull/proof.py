@@ -26,7 +26,9 @@ class Pass:
         records: records received, repeats included.
         distinct: distinct keys received in this pass.
         unseen: records that no earlier pass had brought, leaving out what changed after the read began.
-        changes_meanwhile: changes since the read began as the source counts them, or None when it cannot say.
+        changes_meanwhile: what differs between two looks at page 1 and at the latest changes, when the pass
+            began and when it ended, or None when the source cannot say. The latest go as far back as an
+            incremental sync does (`lag_s`): what is committed late appears with a time that has passed.
         failed_pages: pages that could not be read.
         fault: what contradicts itself in the source's answers, or None.
         saw_end: whether the API's own end signal was seen.

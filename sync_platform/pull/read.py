@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sync_platform.api.client import ApiClient
 from sync_platform.api.exchange import Reply
@@ -33,6 +33,9 @@ _MAX_FAILURES_IN_ROW = 10
 _CLOCK_DOUBT = timedelta(seconds=60)
 _EMPTY_PAGE = "the page is empty before the end that the total implies"
 _UNREAD = "; everything behind this page is unread"
+
+
+_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +152,8 @@ class Reader:
         worst = next((part for part in parts if part.proof == "none"), parts[0])
         if len(parts) == 1 or worst.proof == "none":
             return worst.proof, worst.reason
-        total = await self._answer(self._whole.total_now()) if self._has_exact_total else None
+        look = await self._answer(self._whole.look()) if self._has_exact_total else None
+        total = look[0] if look is not None else None
         if total is not None and self._pages.seen.distinct < total:
             reason = (
                 f"the parts hold {self._pages.seen.distinct} records, the window {total}: some have no cursor"
@@ -189,6 +193,9 @@ class Reader:
     async def _read_pass(self, state: PassState, first: Asked) -> tuple[Verdict, Proof, str]:
         """Read all pages once and judge what was seen."""
         state.page_length = len(first.records) or self._spec.page_size
+        if state.total is not None and state.total > len(first.records):
+            state.at_front = self._pages.seen.versions(first.records)
+            state.lately = await self._changed_lately(state)
         if self._spec.is_concurrent and state.total is not None and (state.total or not first.records):
             await self._pages.land(state, first, self._pages.count(state, first))
             if not first.records and state.total and not first.reply.ends_pages:
@@ -307,14 +314,12 @@ class Reader:
         """What moved while the pass was read, as far as the source can say."""
         total = state.total if self._has_exact_total else None
         total_at_end, changes = total, None
-        if state.pages > 1 and not state.queued:
-            if total is not None:
-                total_at_end = await self._answer(self._source.total_now())
-            changes = await self._answer(self._source.changes_since(state.started_at))
+        if state.pages > 1 and not state.queued and state.total is not None:
+            total_at_end, changes = await self._look_again(state)
         return Pass(
             number=state.number,
             total_at_start=total,
-            total_at_end=total_at_end,
+            total_at_end=None if total is None else total_at_end,
             pages=state.pages,
             records=self._pages.seen.records_in_pass,
             distinct=self._pages.seen.distinct_in_pass(),
@@ -326,7 +331,27 @@ class Reader:
             holds_end_by_signal=self._spec.pagination.type not in ("page", "offset"),
         )
 
-    async def _answer(self, question: Awaitable[int | None]) -> int | None:
+    async def _look_again(self, state: PassState) -> tuple[int | None, int | None]:
+        """The total now, and how much differs from the looks at the beginning; None where it cannot be said.
+
+        Page 1 is looked at too, because a change right behind it came before the look at the latest changes.
+        """
+        look = await self._answer(self._source.look())
+        lately = await self._changed_lately(state)
+        total = look[0] if look is not None else None
+        if look is None or lately is None or state.lately is None:
+            return total, None
+        at_front = self._pages.seen.versions(look[1])
+        return total, len(lately ^ state.lately) + len(at_front ^ state.at_front)
+
+    async def _changed_lately(self, state: PassState) -> frozenset[int] | None:
+        """Which versions the source says are from shortly before this pass, or later."""
+        incremental = self._spec.incremental
+        lag = timedelta(seconds=incremental.lag_s if incremental is not None else 0)
+        records = await self._answer(self._source.changed_lately(state.started_at - lag))
+        return None if records is None else self._pages.seen.versions(records)
+
+    async def _answer(self, question: Awaitable[_Answer | None]) -> _Answer | None:
         """What the source says about itself, or None: the pages are read, only their proof needs it."""
         try:
             return await question

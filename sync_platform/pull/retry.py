@@ -1,6 +1,6 @@
-"""Redoes what a sync had to queue: asks the same request again and loads what comes.
+"""Redoes what a sync had to queue: asks a page's request again and loads what comes, or loads a landed batch.
 
-An entry holds the whole request. A page that has shifted meanwhile is covered, because the watermark
+A page's entry holds the whole request. A page that has shifted meanwhile is covered, because the watermark
 stayed where it was; draining the queue does not move it, the next proven sync does (DESIGN 4.8).
 """
 
@@ -17,6 +17,7 @@ from sync_platform.api.client import ApiClient
 from sync_platform.api.failures import UnauthorizedError
 from sync_platform.api.request import ApiRequest
 from sync_platform.pull.account import Account
+from sync_platform.pull.batches import load_batch
 from sync_platform.pull.land import LandedPage, Landing, ReadManifest
 from sync_platform.pull.ledger import Ledger
 from sync_platform.pull.load import load_sync
@@ -96,8 +97,11 @@ def drain(context: PullContext, *, is_all: bool = False) -> RetryReport:
 
 def _retry(context: PullContext, ledger: Ledger, entry: Mapping[str, Any]) -> tuple[EntryStatus, Account]:
     """One attempt at one entry."""
+    is_batch = entry["kind"] == "batch"
+    what = "the batch" if is_batch else f"page {entry['page']}"
+    named = f"{what} of sync {entry['sync_id']}"
     try:
-        account = _redo(context, ledger, entry)
+        account = load_batch(context, ledger, entry) if is_batch else _redo(context, ledger, entry)
     except (UnauthorizedError, UsageError):
         ledger.return_claims()  # no page is to blame: none of them may die of it
         raise
@@ -105,10 +109,11 @@ def _retry(context: PullContext, ledger: Ledger, entry: Mapping[str, Any]) -> tu
         retry_after_s = error.retry_after_s if isinstance(error, RetryableError) else None
         status, at = next_step(attempts=entry["attempts"], retry_after_s=retry_after_s, at=context.now())
         ledger.finish_entry(entry["id"], status=status, error=str(error), next_attempt_at=at)
-        context.log(f"page {entry['page']} of sync {entry['sync_id']}: {status}: {error}")
+        context.log(f"{named}: {status}: {error}")
         return status, Account()
-    ledger.complete_page(entry["id"], entry["sync_id"], account)
-    context.log(f"page {entry['page']} of sync {entry['sync_id']}: done, {account.seen} records")
+    complete = ledger.complete_batch if is_batch else ledger.complete_page
+    complete(entry["id"], entry["sync_id"], account)
+    context.log(f"{named}: done, {account.accounted} records")
     return "done", account
 
 

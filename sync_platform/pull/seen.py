@@ -59,6 +59,10 @@ class SeenRecords:
         known = hashes.is_in(self._all_versions.implode())
         return [record for record, is_known in zip(records, known, strict=True) if not is_known]
 
+    def versions(self, records: Sequence[msgspec.Raw]) -> frozenset[int]:
+        """Which records these are, each in this version."""
+        return frozenset(hash(self._identify(record)) for record in records)
+
     def distinct_in_pass(self) -> int:
         """Distinct keys received in this pass."""
         return _series(self._keys).n_unique()

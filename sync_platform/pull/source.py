@@ -72,20 +72,22 @@ class Source:
             reply = await self.client.send(build_request(question, window_values(self.spec, self.window)))
         return read_total(reply, spec)
 
-    async def total_now(self) -> int | None:
-        """The total as the source tells it now, or None."""
-        reply, _ = await self.ask(self.request(self.first_page(self.paginator())))
-        return _number(await self.total(reply))
+    async def look(self) -> tuple[int | None, list[msgspec.Raw]]:
+        """The total as the source tells it now, or None, and what stands on page 1 now."""
+        reply, records = await self.ask(self.request(self.first_page(self.paginator())))
+        return _number(await self.total(reply)), records
 
-    async def changes_since(self, moment: datetime) -> int | None:
-        """How many records the source says have changed since, or None when it cannot say."""
+    async def changed_lately(self, moment: datetime) -> list[msgspec.Raw] | None:
+        """The records that changed since, or None when the source cannot say, or says more than one page."""
         total, incremental = self.spec.pagination.total, self.spec.incremental
         if incremental is None or not incremental.is_time or not self.spec.has_since_filter:
             return None
         if total is None or total.request is not None:
             return None
         # Without an end: a record that changes now leaves a window of the past and shifts its pages.
-        return await replace(self, window=replace(self.window, since=moment, until=None)).total_now()
+        lately = replace(self, window=replace(self.window, since=moment, until=None))
+        count, records = await lately.look()
+        return records if count is not None and count <= len(records) else None
 
     def token(self, reply: Reply) -> str | None:
         """What a reply hands over for the next sync, with secrets in a URL left out."""

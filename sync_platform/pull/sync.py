@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import date
 
 from sync_platform.pull.account import Account
+from sync_platform.pull.batches import queue_batch
 from sync_platform.pull.closing import close_sync
 from sync_platform.pull.land import LandedSync, Landing, NormalizedManifest, ReadManifest
 from sync_platform.pull.ledger import Ledger
-from sync_platform.pull.load import load_sync, require_target
+from sync_platform.pull.load import load_sync, missing_rule, require_target
 from sync_platform.pull.normalize import Normalizer
 from sync_platform.pull.progress import ProgressEvent, post
 from sync_platform.pull.read import Reader, ReadOutcome
@@ -31,6 +32,7 @@ from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.watermark import Position, later, watermark_of
 from sync_platform.pull.window import SyncOrder, Window, plan_window
 from sync_platform.vocabulary import PermanentError
+from sync_platform.warehouse.failures import DatabaseBusyError
 
 
 def read_source(context: PullContext, order: SyncOrder) -> ReadReport:
@@ -116,6 +118,8 @@ def normalize(context: PullContext, scope: Scope) -> NormalizeReport:
 def load(context: PullContext, scope: Scope) -> LoadReport:
     """Upsert the normalized rows, oldest sync first. A rerun finds them unchanged.
 
+    Rows that Postgres does not take now, for a lock or resources, are queued as a batch and named.
+
     Raises:
         RetryableError: the database was lost, and lost again on every try.
         PermanentError: nothing is normalized, or Postgres refuses (privileges, read-only, a clash of types).
@@ -124,10 +128,7 @@ def load(context: PullContext, scope: Scope) -> LoadReport:
     accounts = {}
     with Ledger(context.address, context.spec.source) as ledger:
         for landed in _syncs(context, ledger, scope):
-            manifest = landed.read_manifest
-            before = account_of(manifest, landed.normalized_manifest)
-            account = load_sync(context, ledger, landed, before=before)
-            _save(ledger, manifest, account)
+            account = _load_or_queue(context, ledger, landed)
             accounts[landed.sync_id] = account
             context.log(_account_line(account))
     return LoadReport(accounts, time.monotonic() - began)
@@ -222,6 +223,19 @@ async def _read(context: PullContext, window: Window, landed: LandedSync) -> Rea
         return await reader.read()
 
 
+def _load_or_queue(context: PullContext, ledger: Ledger, landed: LandedSync) -> Account:
+    """Load one sync; what Postgres cannot take now is queued, and the sync is not proven any more."""
+    manifest = landed.read_manifest
+    account = account_of(manifest, landed.normalized_manifest)
+    try:
+        missing = missing_rule(context, ledger, landed)
+        account = load_sync(context, ledger, landed, before=account, missing=missing)
+    except DatabaseBusyError as error:
+        manifest, account = queue_batch(context, ledger, landed, error, before=account)
+    _save(ledger, manifest, account)
+    return account
+
+
 def normalize_sync(context: PullContext, ledger: Ledger, landed: LandedSync) -> NormalizedManifest:
     """Normalize one landed sync, block by block."""
     manifest = landed.read_manifest
@@ -292,7 +306,7 @@ def _save(ledger: Ledger, manifest: ReadManifest, account: Account) -> None:
     ledger.save_account(
         sync_id=manifest.sync_id,
         account=account,
-        proof=manifest.proof,
+        proof="none" if account.queued else manifest.proof,
         pages=manifest.pages,
         body_bytes=manifest.body_bytes,
         errors=manifest.errors,

@@ -52,10 +52,10 @@ def connect(address: DatabaseAddress, *, autocommit: bool = False) -> psycopg.Co
     """
     try:
         connection = psycopg.connect(_conninfo(address), autocommit=autocommit)
+        _set_session(connection)
     except psycopg.OperationalError as error:
         # The driver's text names the user and may span lines; the cause says all that is needed.
         raise unreachable(address, str(error)) from None
-    _set_session(connection)
     return connection
 
 

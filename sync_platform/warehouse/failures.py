@@ -30,6 +30,10 @@ PERMANENT = {
 DatabaseError = psycopg.Error | dbapi.Error
 
 
+class DatabaseBusyError(RetryableError):
+    """Postgres answered and gave up: a lock, a deadlock, a time limit, resources. Nothing was written."""
+
+
 def classified(error: DatabaseError, doing: str) -> SyncPlatformError:
     """Return the failure that a database error is, for `raise ... from error`'s left side.
 
@@ -41,14 +45,19 @@ def classified(error: DatabaseError, doing: str) -> SyncPlatformError:
     if state is None and isinstance(error, (psycopg.ProgrammingError, dbapi.ProgrammingError)):
         return PermanentError(f"Postgres was used wrongly while {doing}: {type(error).__name__}.")
     if state is None or state.startswith(LOST_CLASSES):
-        return RetryableError(f"The connection to Postgres was lost while {doing}. It may be tried again.")
+        return RetryableError(lost(doing))
     if state in PERMANENT:
         return PermanentError(f"Postgres refused while {doing} ({state}): {PERMANENT[state]}.")
     if state in RETRYABLE:
-        return RetryableError(f"Postgres gave up while {doing} ({state}): {RETRYABLE[state]}.")
+        return DatabaseBusyError(f"Postgres gave up while {doing} ({state}): {RETRYABLE[state]}.")
     if state.startswith("53"):
-        return RetryableError(f"Postgres is short of resources while {doing} ({described(error)}).")
+        return DatabaseBusyError(f"Postgres is short of resources while {doing} ({described(error)}).")
     return PermanentError(f"Postgres refused while {doing}: {described(error)}.")
+
+
+def lost(doing: str) -> str:
+    """Return the message for a connection that ended while something was being done."""
+    return f"The connection to Postgres was lost while {doing}. It may be tried again."
 
 
 def is_data_error(error: DatabaseError) -> bool:

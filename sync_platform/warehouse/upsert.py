@@ -19,7 +19,7 @@ from adbc_driver_manager import dbapi
 from sync_platform.vocabulary import PermanentError, RetryableError
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import SESSION_KEYWORDS, unreachable
-from sync_platform.warehouse.failures import classifying, described, is_data_error, told
+from sync_platform.warehouse.failures import classifying, described, is_data_error, lost, told
 from sync_platform.warehouse.merge_sql import WRITTEN_VERDICTS, MergeSql
 from sync_platform.warehouse.missing import MissingRule, MissingSql
 from sync_platform.warehouse.staging import conformed, staging_schema
@@ -361,7 +361,11 @@ class BulkLoad:
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._cursor() as cursor:
-            return cursor.execute(query, values or None).fetchall()
+            try:
+                return cursor.execute(query, values or None).fetchall()
+            except OSError:
+                # What goes wrong between Arrow's reader and the socket is no error of the driver's.
+                raise RetryableError(lost(self._doing)) from None
 
     def _scalar(self, query: str) -> Any:
         [(value,)] = self._rows(query)

@@ -1,10 +1,11 @@
 """Sources that change while they are read: what is proven is true, and the next sync finds the rest.
 
-Requests are counted from 1. With pages of 10, read one at a time, request n of a first pass is page n; then
-come the look at the total and the probe for changes.
+Requests are counted from 1. With pages of 10, read one at a time, a first pass asks for page 1, the latest
+changes, page 2, page 3, page 1 again for the total, and the latest changes again.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -64,6 +65,13 @@ def insert_what_tells_an_older_time(api: FakeUsersApi) -> None:
     )
 
 
+def insert_late_and_delete(api: FakeUsersApi) -> None:
+    """A newcomer with a time before the read began, instead of a user that was read already."""
+    api.delete(1)
+    changed_at = STARTED_AT - timedelta(seconds=15)
+    api.put_text(99, text_of(99, iso(changed_at)), updated_at=changed_at)
+
+
 CHANGES = [
     insert_at_the_front,
     insert_at_the_end,
@@ -73,10 +81,11 @@ CHANGES = [
     swap_one_for_another,
     swap_thirty_for_thirty,
     insert_what_tells_an_older_time,
+    insert_late_and_delete,
 ]
 
 
-@pytest.mark.parametrize("request_number", [2, 4, 5])
+@pytest.mark.parametrize("request_number", [2, 3, 5, 6])
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_change_while_reading_is_never_lost(rig: Rig, change: Change, request_number: int) -> None:
     rig.api.fill(30)
@@ -90,7 +99,10 @@ def test_a_change_while_reading_is_never_lost(rig: Rig, change: Change, request_
     assert first.status in ("completed", "unproven")
 
 
-@pytest.mark.parametrize("change", [swap_one_for_another, swap_thirty_for_thirty, delete_from_the_front])
+@pytest.mark.parametrize(
+    "change",
+    [swap_one_for_another, swap_thirty_for_thirty, delete_from_the_front, insert_late_and_delete],
+)
 def test_pages_that_shifted_are_read_again(rig: Rig, change: Change) -> None:
     rig.api.fill(30)
     change_before(rig, 2, change)
@@ -211,7 +223,7 @@ def test_an_update_that_leaves_a_past_window_does_not_shift_its_pages_unseen(rig
     assert {str(number) for number in range(2, 32)} <= rig.table().keys()
 
 
-@pytest.mark.parametrize("request_number", [4, 5])
+@pytest.mark.parametrize("request_number", [2, 5, 6])
 def test_a_look_back_that_fails_leaves_the_pages_read(rig: Rig, request_number: int) -> None:
     rig.api.fill(30)
     rig.api.failing_requests = {request_number}
@@ -223,7 +235,7 @@ def test_a_look_back_that_fails_leaves_the_pages_read(rig: Rig, request_number: 
 def test_a_further_pass_that_fails_leaves_what_was_read_unproven(rig: Rig) -> None:
     rig.api.fill(30)
     change_before(rig, 3, update_what_was_read)
-    rig.api.failing_requests = {6}
+    rig.api.failing_requests = {7}
     report = rig.sync(SyncOrder("full"))
     assert (report.status, report.proof, report.account.seen) == ("unproven", "none", 30)
     assert rig.watermark() is None
