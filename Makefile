@@ -30,9 +30,9 @@ run: install
 test: install-dev
 	$(BIN)/pytest $(ARGS)
 
-# Hundreds of seeded kills, lost connections and interleavings: hours, not minutes.
+# The long versions: hundreds of kills, thousands of interleavings; about an hour.
 torture: install-dev
-	$(BIN)/pytest $(ARGS) sync_platform_tests/torture/crash_matrix.py sync_platform_tests/torture/moving_simulation.py
+	$(BIN)/pytest sync_platform_tests/torture/crash_matrix.py sync_platform_tests/torture/moving_simulation.py $(ARGS)
 
 check: install-dev
 	$(BIN)/ruff format --check .

@@ -7,6 +7,7 @@ for whom, is decided by `sync`.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -266,6 +267,26 @@ class Landing:
         for sync in expired:
             sync.remove()
         return len(expired)
+
+
+@contextmanager
+def landing_faults() -> Iterator[None]:
+    """Turn what the operating system says of the landing zone into what a person can act on.
+
+    Raises:
+        PermanentError: files are gone that were there, or the disk is full, or it may not be written.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise PermanentError(
+            "landed files of this sync are gone: somebody removed them; run it again from its start"
+        ) from None
+    except OSError as error:
+        raise PermanentError(
+            f"the landing zone cannot be used ({error.strerror or type(error).__name__}): make room there, "
+            "mend its permissions, or correct LANDING_URL, then run again"
+        ) from None
 
 
 def is_local(path: UPath) -> bool:

@@ -18,7 +18,7 @@ from sync_platform.api.failures import UnauthorizedError
 from sync_platform.api.request import ApiRequest
 from sync_platform.pull.account import Account
 from sync_platform.pull.batches import load_batch
-from sync_platform.pull.land import LandedPage, Landing, ReadManifest
+from sync_platform.pull.land import LandedPage, Landing, ReadManifest, landing_faults
 from sync_platform.pull.ledger import Ledger
 from sync_platform.pull.load import load_sync
 from sync_platform.pull.reports import PullContext
@@ -69,6 +69,7 @@ def due_count(context: PullContext) -> int:
         return int(ledger.queue_state(context.now())["due"])
 
 
+@landing_faults()
 def drain(context: PullContext, *, is_all: bool = False) -> RetryReport:
     """Try due entries again, at most 10; with `is_all` every entry, due or not.
 

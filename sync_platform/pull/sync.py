@@ -13,7 +13,7 @@ from datetime import date
 from sync_platform.pull.account import Account
 from sync_platform.pull.batches import queue_batch
 from sync_platform.pull.closing import close_sync
-from sync_platform.pull.land import LandedSync, Landing, NormalizedManifest, ReadManifest
+from sync_platform.pull.land import LandedSync, Landing, NormalizedManifest, ReadManifest, landing_faults
 from sync_platform.pull.ledger import Ledger
 from sync_platform.pull.load import load_sync, missing_rule, require_target
 from sync_platform.pull.normalize import Normalizer
@@ -35,6 +35,7 @@ from sync_platform.vocabulary import PermanentError
 from sync_platform.warehouse.failures import DatabaseBusyError
 
 
+@landing_faults()
 def read_source(context: PullContext, order: SyncOrder) -> ReadReport:
     """Read every page that the order asks for, land it, and open the sync's row in sync_logs.
 
@@ -88,6 +89,7 @@ def read_source(context: PullContext, order: SyncOrder) -> ReadReport:
     return _read_report(landed, manifest, time.monotonic() - began)
 
 
+@landing_faults()
 def normalize(context: PullContext, scope: Scope) -> NormalizeReport:
     """Make rows of the landed pages; records that break the contract go to the quarantine.
 
@@ -115,6 +117,7 @@ def normalize(context: PullContext, scope: Scope) -> NormalizeReport:
     )
 
 
+@landing_faults()
 def load(context: PullContext, scope: Scope) -> LoadReport:
     """Upsert the normalized rows, oldest sync first. A rerun finds them unchanged.
 
@@ -134,6 +137,7 @@ def load(context: PullContext, scope: Scope) -> LoadReport:
     return LoadReport(accounts, time.monotonic() - began)
 
 
+@landing_faults()
 def close(context: PullContext, scope: Scope) -> tuple[CloseReport, ...]:
     """Move the watermark where that is proven, write the account and the status, and clear old landed files.
 

@@ -3,6 +3,7 @@
 A case's id names its flow and seed; run one alone with `-k full-seed17`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sync_platform_tests.integration.pull.conftest import SpareDatabase
 from sync_platform_tests.torture.crashes import Reference, require_recovery, require_survival, site_of
 from sync_platform_tests.torture.errands import FLOWS, Flow
 
-KILLS_A_FLOW = 60
+KILLS_A_FLOW = 65
 LOSSES_A_FLOW = 40
 
 
@@ -31,9 +32,16 @@ def reference(
 
 @pytest.mark.parametrize("seed", range(KILLS_A_FLOW), ids=lambda seed: f"seed{seed}")
 def test_a_killed_run_and_its_rerun_leave_what_an_undisturbed_run_leaves(
-    flow: Flow, seed: int, reference: Reference, spare_database: SpareDatabase, tmp_path: Path
+    *,
+    flow: Flow,
+    seed: int,
+    reference: Reference,
+    spare_database: SpareDatabase,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    require_survival(flow, seed, reference, spare_database.clean(), tmp_path)
+    was_killed = require_survival(flow, seed, reference, spare_database.clean(), tmp_path)
+    record_property("was_killed", was_killed)
 
 
 @pytest.mark.parametrize("seed", range(LOSSES_A_FLOW), ids=lambda seed: f"seed{seed}")

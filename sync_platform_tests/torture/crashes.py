@@ -248,14 +248,19 @@ def _change(api: FakeUsersApi) -> None:
 
 def require_survival(
     flow: Flow, seed: int, reference: Reference, database: DatabaseAddress, folder: Path
-) -> None:
-    """Kill a run at the seed's place; after a rerun all must be as if nothing had happened."""
+) -> bool:
+    """Kill a run at the seed's place; after a rerun all must be as if nothing had happened.
+
+    Returns:
+        Whether it died; some are done before.
+    """
     point = chosen_point(random.Random(f"{flow}{seed}"), reference)
     with site_of(flow, database, folder) as site:
         was_killed = site.kill(point)
         site.rerun()
         assert site.content() == reference.content, f"seed {seed}: {flow}, killed {point}: {was_killed}"
         site.require_clean()
+    return was_killed
 
 
 def require_recovery(
