@@ -42,8 +42,9 @@ check: install-dev
 	$(BIN)/sqlfluff lint sql
 	VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/dg check defs
 
+# About an hour, and writes docs/benchmarks; ARGS=--quick takes two minutes and writes nothing.
 bench: install-dev
-	$(BIN)/python -m sync_platform_tests.benchmarks $(ARGS)
+	UV="$(CURDIR)/$(UV)" $(BIN)/python -m sync_platform_tests.benchmarks $(ARGS)
 
 # What running needs; packages that only the tests need stay where they are.
 install: $(UV)

@@ -47,6 +47,19 @@ class DatabaseUnreachableError(UsageError):
     """No connection could be made at the start; the message names host, port and database only."""
 
 
+class MisfitError(ValueError):
+    """A word of the YAML that is right by itself but not beside the others.
+
+    Attributes:
+        place: the path of the word below the place that is being checked, so that the refusal can name its
+            line.
+    """
+
+    def __init__(self, place: tuple[str | int, ...], message: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
 @dataclass(frozen=True, slots=True)
 class RejectedRecord:
     """One source record that broke the contract and goes to the quarantine ledger.

@@ -1,3 +1,7 @@
 """What every test can ask for."""
 
-pytest_plugins = ["sync_platform_tests.postgres"]
+pytest_plugins = [
+    "sync_platform_tests.postgres",
+    "sync_platform_tests.own_sql",
+    "sync_platform_tests.dagster_home",
+]

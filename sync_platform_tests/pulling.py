@@ -14,6 +14,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from sync_platform.pull import sync as engine
+from sync_platform.pull import turns
 from sync_platform.pull.account import Account
 from sync_platform.pull.reports import PullContext, Scope
 from sync_platform.pull.spec import ApiSyncSpec
@@ -50,6 +51,7 @@ class Pulling:
     def sync(self, sync_type: SyncType = "incremental", since: datetime | None = None) -> Row:
         """Run all steps, demand that the books balance, and return the row of sync_logs."""
         context = self.context()
+        turns.take_turn(context)
         read = engine.read_source(context, SyncOrder(sync_type, since=since))
         days = (read.first_day, read.last_day) if read.first_day and read.last_day else None
         scope = Scope(context.run_id, days)

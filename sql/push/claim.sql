@@ -1,9 +1,9 @@
 -- Purpose: commit the intent to send some customers, while the target is still this push's.
 -- Parameters: target, push_id, statuses (planned, and in_doubt where these are resent), after (position of
 -- the last customer that was claimed for the first time), up_to (position of the last one that may be), most,
--- hold_s (until the pace allows the next send)
+-- hold_s (until the pace allows the next send), prefers_fresh (who has not been tried comes first)
 -- Grain: one row a claimed customer; none when nothing is due, or when another push took the target over.
--- Retries that are due come first. Rerun: claims the next ones.
+-- Retries that are due come first, unless the receiver is in doubt. Rerun: claims the next ones.
 with fence as (
     update push_targets
     set next_send_at = clock_timestamp() + make_interval(secs => %(hold_s)s)
@@ -14,7 +14,10 @@ with fence as (
 ),
 
 retries as (
-    select waiting.customer_id
+    select
+        waiting.customer_id,
+        waiting.position,
+        %(prefers_fresh)s as is_later
     from push_deliveries as waiting
     where
         waiting.target = %(target)s
@@ -28,7 +31,10 @@ retries as (
 ),
 
 fresh as (
-    select waiting.customer_id
+    select
+        waiting.customer_id,
+        waiting.position,
+        not %(prefers_fresh)s as is_later
     from push_deliveries as waiting
     where
         waiting.target = %(target)s
@@ -43,9 +49,13 @@ fresh as (
 ),
 
 due as (
-    select customer_id from retries
-    union all
-    select customer_id from fresh
+    select customer_id
+    from (
+        select * from retries
+        union all
+        select * from fresh
+    ) as both_kinds
+    order by is_later asc, position asc
     limit %(most)s
 )
 

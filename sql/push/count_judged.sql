@@ -3,6 +3,7 @@
 select
     count(*) as selected,
     count(*) filter (where verdict in ('already', 'withdrawn')) as already_delivered,
+    count(*) filter (where verdict = 'same' and status = 'suppressed') as suppressed,
     count(*) filter (where verdict = 'same' and status = 'dead') as dead,
     count(*) filter (where verdict = 'same' and status = 'in_doubt') as in_doubt,
     count(*) filter (

@@ -1,9 +1,6 @@
--- Purpose: count delivered customers whose step after each item is still to be done.
+-- Purpose: count delivered items whose step after them is still to be done.
 -- Parameters: target
 -- Grain: one row. Rerun: counts again.
 select count(*) as pending
-from push_deliveries
-where
-    target = %(target)s
-    and after_each_due
-    and after_each_done_at is null
+from push_after_each
+where target = %(target)s

@@ -1,16 +1,15 @@
--- Purpose: list delivered customers whose step after each item is still to be done.
--- Parameters: target, after (customer_id of the last one seen), most
--- Grain: one row a customer, in order. Rerun: what is left.
+-- Purpose: list delivered items whose step after them is still to be done.
+-- Parameters: target, after (id of the last one seen), most
+-- Grain: one row a delivery, in the order of the deliveries. Rerun: what is left.
 select
+    id,
     customer_id,
     payload::text as payload,
     idempotency_key,
-    last_status_code
-from push_deliveries
+    status_code
+from push_after_each
 where
     target = %(target)s
-    and after_each_due
-    and after_each_done_at is null
-    and customer_id > %(after)s
-order by customer_id
+    and id > %(after)s
+order by id
 limit %(most)s

@@ -6,6 +6,7 @@ set
     selected = %(selected)s,
     delivered = %(delivered)s,
     already_delivered = %(already_delivered)s,
+    suppressed = %(suppressed)s,
     dead = %(dead)s,
     in_doubt = %(in_doubt)s,
     planned = %(planned)s,

@@ -1,18 +1,28 @@
 -- Purpose: write what became of requests, while the target is still this push's.
--- Parameters: target, push_id, hold_s (until the pace allows the next send), since_sent_s (since the last
--- request began), has_after_each, and outcomes (JSON list of {customer_id, outcome, status, status_code,
--- error, retry_s, is_untried, is_undoubted, sent_s, seconds})
--- Grain: one row a (target, customer_id) and one in push_attempts; returns the customers that were written,
--- none when another push took over, which has named them in doubt by then. Rerun: nothing is sending.
+-- Parameters: target, push_id, hold_s (until the pace allows the next send; 0 leaves the target's row alone),
+-- since_sent_s (since the last request began), has_after_each, and outcomes (JSON list of {customer_id,
+-- outcome, status, status_code, error, retry_s, is_untried, is_undoubted, sent_s, seconds})
+-- Grain: one row a (target, customer_id) and one in push_attempts, with has_after_each also one in
+-- push_after_each for each delivery; returns the customers that were written, none when another push took
+-- over, which has named them in doubt by then. Rerun: nothing is sending.
 with fence as (
-    update push_targets
-    set
-        next_send_at = clock_timestamp() + make_interval(secs => %(hold_s)s),
-        last_sent_at = clock_timestamp() - make_interval(secs => %(since_sent_s)s)
+    select target
+    from push_targets
     where
         target = %(target)s
         and push_id = %(push_id)s
-    returning target
+),
+
+held_back as (
+    update push_targets as held
+    set
+        next_send_at = clock_timestamp() + make_interval(secs => %(hold_s)s),
+        last_sent_at = clock_timestamp() - make_interval(secs => %(since_sent_s)s)
+    from fence
+    where
+        held.target = fence.target
+        and held.push_id = %(push_id)s
+        and %(hold_s)s > 0
 ),
 
 outcomes as (
@@ -57,20 +67,39 @@ settled as (
             else held.doubts
         end,
         next_attempt_at = clock_timestamp() + make_interval(secs => outcomes.retry_s),
-        finished_at = case when outcomes.status in ('delivered', 'dead') then clock_timestamp() end,
-        after_each_due = case
-            when outcomes.status = 'delivered' then %(has_after_each)s else held.after_each_due
-        end,
-        after_each_done_at = case
-            when outcomes.status = 'delivered' then null else held.after_each_done_at
-        end
+        finished_at = case when outcomes.status in ('delivered', 'dead') then clock_timestamp() end
     from outcomes, fence
     where
-        held.target = fence.target
+        held.target = %(target)s
+        and held.target = fence.target
         and held.customer_id = outcomes.customer_id
         and held.push_id = %(push_id)s
-        and held.status = 'sending'
-    returning held.target, held.push_id, held.customer_id, held.generation, held.idempotency_key
+        -- Written so that the primary key finds the row, and not the index of all that are being sent.
+        and held.status || '' = 'sending'
+    returning
+        held.target,
+        held.push_id,
+        held.customer_id,
+        held.generation,
+        held.idempotency_key,
+        held.status,
+        held.last_status_code,
+        case when %(has_after_each)s then held.payload end as payload
+),
+
+steps as (
+    insert into push_after_each (target, customer_id, idempotency_key, payload, status_code, push_id)
+    select
+        target,
+        customer_id,
+        idempotency_key,
+        payload,
+        last_status_code,
+        push_id
+    from settled
+    where
+        %(has_after_each)s
+        and status = 'delivered'
 ),
 
 written as (

@@ -1,11 +1,12 @@
--- Purpose: add what a retried page brought to the account of the sync that had queued it, and name its
+-- Purpose: add what retried pages brought to the account of the sync that had queued them, and name its
 -- status anew: the errors stay as history, the status tells what is open.
--- Parameters: sync_id, and the terms that a page can add to
--- Grain: the sync's row; not when it is running. Rerun: adds again, so it goes with the entry's own end.
+-- Parameters: sync_id, pages (how many), and the terms that a page can add to
+-- Grain: the sync's row; not when it is running. Rerun: adds again, so it goes with the entries' own end.
 update sync_logs
 set
-    pages_queued = greatest(pages_queued - 1, 0),
-    rows_queued_estimate = rows_queued_estimate - rows_queued_estimate / greatest(pages_queued, 1),
+    pages_queued = greatest(pages_queued - %(pages)s, 0),
+    rows_queued_estimate
+    = rows_queued_estimate - rows_queued_estimate * %(pages)s / greatest(pages_queued, %(pages)s),
     records_processed = records_processed + %(inserted)s + %(updated)s + %(unchanged)s,
     seen = seen + %(seen)s,
     inserted = inserted + %(inserted)s,
@@ -16,10 +17,11 @@ set
     outside_window = outside_window + %(outside_window)s,
     deleted = deleted + %(deleted)s,
     quarantined = quarantined + %(quarantined)s,
-    pages = pages + 1,
+    pages = pages + %(pages)s,
     status = case
         when status = 'failed' then status
-        when pages_queued > 1 or queued > 0 or quarantined + %(quarantined)s > 0 then 'completed_with_errors'
+        when pages_queued > %(pages)s or queued > 0 or quarantined + %(quarantined)s > 0
+            then 'completed_with_errors'
         when proof = 'none' then 'unproven'
         else 'completed'
     end

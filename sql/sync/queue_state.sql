@@ -1,8 +1,8 @@
 -- Purpose: count a source's open queue entries.
 -- Parameters: source, at
--- Grain: one row: due (pending and due at that time), pending, dead.
+-- Grain: one row: due (at that time, those included whose retry died or works now), pending, dead.
 select
-    count(*) filter (where status = 'pending' and next_attempt_at <= %(at)s) as due,
+    count(*) filter (where status in ('pending', 'running') and next_attempt_at <= %(at)s) as due,
     count(*) filter (where status in ('pending', 'running')) as pending,
     count(*) filter (where status = 'dead') as dead
 from sync_retry_queue

@@ -6,17 +6,18 @@ out through it, with the same retries and limits.
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 from urllib.parse import urlencode
 
 import msgspec
 
 from sync_platform.api.clock import Clock
+from sync_platform.api.environment import names_in
 from sync_platform.api.exchange import Credentials, Reply, WireRequest
 from sync_platform.api.failures import UnauthorizedError
 from sync_platform.api.json_path import JsonPath
-from sync_platform.api.spec import AuthSpec, BasicAuth, BearerAuth, HeaderAuth, OAuth2Auth, QueryAuth
+from sync_platform.api.spec import AuthSpec, BasicAuth, BearerAuth, HeaderAuth, NoAuth, OAuth2Auth, QueryAuth
 from sync_platform.vocabulary import PermanentError
 
 _LONGEST_MARGIN_S = 30.0
@@ -135,6 +136,14 @@ def _token_request(spec: OAuth2Auth, token_url: str) -> WireRequest:
 
 def _bearer(token: str) -> Credentials:
     return Credentials(headers=(("Authorization", f"Bearer {token}"),))
+
+
+def auth_in_use(spec: AuthSpec, variables: Mapping[str, str]) -> AuthSpec:
+    """Return how to authenticate now: not at all where an optional token's variable is unset."""
+    if isinstance(spec, BearerAuth) and spec.optional:
+        is_set = all(variables.get(name, "").strip() for name in names_in(spec.token))
+        return spec if is_set else NoAuth()
+    return spec
 
 
 def fixed_credentials(spec: AuthSpec) -> FixedCredentials:

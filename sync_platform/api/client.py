@@ -13,7 +13,13 @@ from urllib.parse import quote
 import msgspec
 from pydantic import TypeAdapter
 
-from sync_platform.api.auth import NO_CREDENTIALS, Authenticator, OAuth2Credentials, fixed_credentials
+from sync_platform.api.auth import (
+    NO_CREDENTIALS,
+    Authenticator,
+    OAuth2Credentials,
+    auth_in_use,
+    fixed_credentials,
+)
 from sync_platform.api.clock import SYSTEM_CLOCK, Clock
 from sync_platform.api.environment import mask, names_in, pick, resolve, substitute
 from sync_platform.api.exchange import Credentials, Exchange, Reply, WireRequest
@@ -78,12 +84,13 @@ class ApiClient:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         variables = environment or {}
-        auth = auth or NoAuth()
+        auth = auth_in_use(auth or NoAuth(), variables)
         rate_limit = rate_limit or RateLimitSpec()
         self.base_url = require_base_url(resolve(base_url, variables))
         self._auth_param = auth.name if isinstance(auth, QueryAuth) else None
         self._auth_advice = _auth_advice(auth)
         self._known = pick(_names_for_the_api(request, auth), variables)
+        self._known_in_urls = {name: quote(value) for name, value in self._known.items()}
         self._actions = tuple(response_actions)
         self._rate_limit = rate_limit
         self._clock = clock
@@ -97,6 +104,7 @@ class ApiClient:
             max_connections=rate_limit.max_in_flight or _MAX_CONNECTIONS,
             clock=clock,
         )
+        self._shown_origin = shown_origin(self.base_url)
         self._auth = self._authenticator(_AUTH.validate_python(resolve(auth.model_dump(), variables)))
 
     async def __aenter__(self) -> Self:
@@ -152,7 +160,7 @@ class ApiClient:
 
     def _wire(self, request: ApiRequest) -> WireRequest:
         known = self._known
-        url = substitute(request.url, {name: quote(value) for name, value in known.items()})
+        url = substitute(request.url, self._known_in_urls)
         params = tuple((name, substitute(value, known)) for name, value in request.params)
         headers = tuple((name, substitute(value, known)) for name, value in request.headers)
         _require_header_text(headers, request.describe())
@@ -165,7 +173,7 @@ class ApiClient:
             url=with_params(absolute(self.base_url, url), params),
             headers=headers,
             content=content,
-            description=f"{request.describe()} on {shown_origin(self.base_url)}",
+            description=f"{request.describe()} on {self._shown_origin}",
         )
 
     async def _deliver(

@@ -5,6 +5,7 @@ Here belongs only the replacing. Who reads the environment, and from where, is s
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TypeVar
 from urllib.parse import quote, quote_plus
 
@@ -58,6 +59,8 @@ def substitute(value: T, known: Mapping[str, str]) -> T:
     This is what a request goes through when it is sent: a cursor that a server made up must not be able to
     ask for any other variable of ours.
     """
+    if not known:
+        return value
     return _map_strings(value, lambda text: _REFERENCE.sub(lambda m: known.get(m[1], m[0]), text))
 
 
@@ -67,11 +70,16 @@ def mask(value: T, known: Mapping[str, str]) -> T:
 
     def masked(text: str) -> str:
         for name, secret in longest_first:
-            for spelling in (secret, quote(secret), quote(secret, safe=""), quote_plus(secret)):
+            for spelling in _spellings(secret):
                 text = text.replace(spelling, f"${{{name}}}")
         return text
 
     return _map_strings(value, masked)
+
+
+@lru_cache(maxsize=64)
+def _spellings(secret: str) -> frozenset[str]:
+    return frozenset((secret, quote(secret), quote(secret, safe=""), quote_plus(secret)))
 
 
 def _map_strings(value: T, change: Callable[[str], str]) -> T:

@@ -5,31 +5,28 @@ what a status means stand in the client above it.
 """
 
 import asyncio
-import ipaddress
-import urllib.request
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import aiohttp
-import httpx
 from aiohttp.abc import AbstractResolver
-from httpx_aiohttp import AiohttpTransport
+from multidict import CIMultiDict, CIMultiDictProxy
 
+from sync_platform.api.body import OFFERED_ENCODINGS, read_body
 from sync_platform.api.clock import Clock
-from sync_platform.api.failures import BodyTooLargeError, ForeignOriginError, RedirectError, reply_date
+from sync_platform.api.failures import ForeignOriginError, RedirectError, reply_date
 from sync_platform.api.request import Pairs
+from sync_platform.api.sessions import BEFORE_WRITE, Connections, open_session
 from sync_platform.api.urls import origin, same_origin, shown_origin, with_params
-from sync_platform.vocabulary import PermanentError
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_BYTES_PER_MB = 2**20
-# Only what the decoder below can undo is offered, whatever else happens to be installed.
+# Only what `body` can undo is offered, whatever else happens to be installed.
 _DEFAULT_HEADERS = (
     ("Accept", "application/json"),
-    ("Accept-Encoding", "gzip, deflate"),
+    ("Accept-Encoding", OFFERED_ENCODINGS),
     ("User-Agent", "sync-platform"),
 )
 
@@ -90,17 +87,12 @@ class WireRequest:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Connections:
-    """How connections are made and kept; without a resolver, aiohttp's own."""
-
-    most: int
-    keepalive_s: float
-    resolver: AbstractResolver | None
-
-
 class Exchange:
-    """Does single exchanges, reusing connections for `keepalive_s`; call `aclose` at the end."""
+    """Does single exchanges, reusing connections for `keepalive_s`; call `aclose` at the end.
+
+    Nothing is sent twice: a request whose connection is lost fails, whatever its method. With
+    `asks_before_write` the caller has the last word when a request is about to be written.
+    """
 
     def __init__(
         self,
@@ -111,18 +103,19 @@ class Exchange:
         clock: Clock,
         resolver: AbstractResolver | None = None,
         keepalive_s: float = 15,
+        asks_before_write: bool = False,
     ) -> None:
         self._timeout_s = timeout_s
         self._max_body_mb = max_body_mb
-        self._connections = _Connections(max_connections, keepalive_s, resolver)
+        self._connections = Connections(max_connections, keepalive_s, resolver, asks_before_write)
         self._clock = clock
-        self._transports: dict[tuple[str, str, int | None], AiohttpTransport] = {}
+        self._sessions: dict[tuple[str, str, int | None], aiohttp.ClientSession] = {}
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for transport in self._transports.values():
-            await transport.aclose()
-        self._transports.clear()
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
 
     async def exchange(self, request: WireRequest, credentials: Credentials) -> Reply:
         """Return the reply, having followed redirects on the same origin.
@@ -151,12 +144,25 @@ class Exchange:
             f"{request.description}: redirected more than {MAX_REDIRECTS} times; check base_url and path"
         )
 
-    async def once(self, request: WireRequest, credentials: Credentials) -> Reply:
+    async def once(
+        self,
+        request: WireRequest,
+        credentials: Credentials,
+        *,
+        before_write: Callable[[], Awaitable[None]] | None = None,
+    ) -> Reply:
         """Return the reply as it comes; a redirect is a reply like any other, and nothing follows it.
+
+        Args:
+            request: what to send.
+            credentials: what authentication adds.
+            before_write: awaited when a connection is there and the request goes to the socket next; what
+                it raises, this raises, and nothing is sent. With `asks_before_write` only.
 
         Raises:
             TransportErrors, BodyTooLargeError: see `exchange`.
         """
+        BEFORE_WRITE.set(before_write)
         started_s = self._clock.monotonic_s()
         async with asyncio.timeout(self._timeout_s):
             reply = await self._hop(request, credentials)
@@ -164,49 +170,30 @@ class Exchange:
 
     async def _hop(self, request: WireRequest, credentials: Credentials) -> Reply:
         pairs = (*_DEFAULT_HEADERS, *request.headers, *credentials.headers)
-        outgoing = httpx.Request(
+        async with self._session(request.url).request(
             request.method,
             with_params(request.url, credentials.params, replacing=True),
-            headers=httpx.Headers({name.lower(): value for name, value in pairs}, encoding="utf-8"),
-            content=request.content,
-        )
-        response = await self._transport(request.url).handle_async_request(outgoing)
-        try:
-            body = await self._read(response, request.description)
-        finally:
-            await response.aclose()
+            headers={name.lower(): value for name, value in pairs},
+            data=request.content,
+            allow_redirects=False,
+        ) as response:
+            body = await read_body(response, max_body_mb=self._max_body_mb, description=request.description)
+        headers = _looked_up(response.headers)
         return Reply(
-            status=response.status_code,
-            headers=response.headers,
+            status=response.status,
+            headers=headers,
             body=body,
             url=request.url,
             received_at=self._clock.now(),
-            source_clock_at=reply_date(response.headers),
+            source_clock_at=reply_date(headers),
             elapsed_s=0,
         )
 
-    async def _read(self, response: httpx.Response, description: str) -> bytes:
-        """Read the body, decoding as it comes, and stop where it passes the cap."""
-        if "," in response.headers.get("Content-Encoding", ""):
-            # Each layer multiplies by a thousand before the cap can see it.
-            raise PermanentError(f"{description}: the reply is compressed more than once, which is not read")
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in response.aiter_bytes():
-            size += len(chunk)
-            if size > self._max_body_mb * _BYTES_PER_MB:
-                raise BodyTooLargeError(
-                    f"{description}: the reply is larger than {self._max_body_mb:g} MiB decoded; "
-                    "lower page_size, or raise max_body_mb"
-                )
-            chunks.append(chunk)
-        return b"".join(chunks)
-
-    def _transport(self, url: str) -> AiohttpTransport:
-        key = origin(url)
-        if key not in self._transports:
-            self._transports[key] = _open_transport(url, self._connections)
-        return self._transports[key]
+    def _session(self, url: str) -> aiohttp.ClientSession:
+        key = origin(url.partition("?")[0])
+        if key not in self._sessions:
+            self._sessions[key] = open_session(url, self._connections)
+        return self._sessions[key]
 
 
 def _redirected(request: WireRequest, status: int, location: str) -> WireRequest:
@@ -221,38 +208,9 @@ def _redirected(request: WireRequest, status: int, location: str) -> WireRequest
     return replace(request, url=target, method="GET", content=None)
 
 
-def _open_transport(url: str, connections: _Connections) -> AiohttpTransport:
-    proxy = _proxy_for(url)
-    transport = AiohttpTransport(
-        # Reading the trusted certificates takes 20 ms, for nothing where there is no TLS.
-        verify=urlsplit(url).scheme == "https",
-        proxy=httpx.Proxy(proxy) if proxy else None,
-    )
-    # Our own session, because the transport's would keep cookies.
-    transport.client = lambda: aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            limit=connections.most,
-            ssl=transport.ssl_context,
-            resolver=connections.resolver,
-            keepalive_timeout=connections.keepalive_s,
-        ),
-        cookie_jar=aiohttp.DummyCookieJar(),
-    )
-    return transport
-
-
-def _proxy_for(url: str) -> str | None:
-    """Return the environment's proxy for `url` (HTTP_PROXY, NO_PROXY), never one for this machine itself."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host == "localhost" or _is_loopback(host) or urllib.request.proxy_bypass(host):
-        return None
-    proxies = urllib.request.getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _looked_up(headers: "CIMultiDictProxy[str]") -> Mapping[str, str]:
+    """The reply's headers; one that is repeated is joined by commas (RFC 9110, 5.3)."""
+    names = {name.lower() for name in headers}
+    if len(names) == len(headers):
+        return headers
+    return CIMultiDict((name, ", ".join(headers.getall(name))) for name in names)

@@ -16,15 +16,16 @@ the caller raises `from` what happened. How long and how often is retried is dec
 
 import math
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Literal
 
 import aiohttp
-import httpx
 
 from sync_platform.vocabulary import PermanentError, RetryableError
 
@@ -107,9 +108,8 @@ _PERMANENT_EXCEPTIONS: tuple[tuple[type[BaseException], str], ...] = (
         "the server's certificate is not trusted (SSL_CERT_FILE can name another authority)",
     ),
     (aiohttp.ClientSSLError, "no secure connection could be agreed on"),
+    (aiohttp.NonHttpUrlClientError, "the address is neither http nor https"),
     (aiohttp.InvalidURL, "the address is not a URL"),
-    (httpx.InvalidURL, "the address is not a URL"),
-    (httpx.UnsupportedProtocol, "the address is neither http nor https"),
 )
 _RETRYABLE_EXCEPTIONS: tuple[tuple[type[BaseException], str], ...] = (
     (aiohttp.ClientConnectorDNSError, "the host's name could not be resolved"),
@@ -118,24 +118,21 @@ _RETRYABLE_EXCEPTIONS: tuple[tuple[type[BaseException], str], ...] = (
     (aiohttp.ClientPayloadError, "the reply was cut short or garbled"),
     (aiohttp.ServerDisconnectedError, "the server closed the connection without a reply"),
     (aiohttp.ClientResponseError, "the reply is not HTTP"),
-    (httpx.DecodingError, "the reply's compression is broken"),
+    (zlib.error, "the reply's compression is broken"),
     (TimeoutError, "no complete reply in time"),
     (ConnectionError, "the connection was lost"),
     (aiohttp.ClientError, "the connection was lost"),
-    (httpx.TimeoutException, "no complete reply in time"),
-    (httpx.TransportError, "the connection was lost"),
     (OSError, "the connection was lost"),
 )
 
-TransportErrors = (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError)
+TransportErrors = (aiohttp.ClientError, OSError, zlib.error)
 """What an exchange can raise (TimeoutError is an OSError); all else is a bug of ours, with a traceback."""
 
 
 def classify_exception(error: BaseException) -> Failure:
     """Return what an exception of the transport means.
 
-    The transport wraps aiohttp's exceptions into httpx's, and calls a reset "connect time-out" on the way, so
-    the causes are looked at too, the most telling one first.
+    The causes are looked at too, the most telling one first: a connection that was lost says why only there.
     """
     chain = _causes(error)
     for kind, reason in _PERMANENT_EXCEPTIONS:
@@ -177,6 +174,7 @@ def reply_date(headers: Mapping[str, str]) -> datetime | None:
     return http_date(headers.get("Date", ""))
 
 
+@lru_cache(maxsize=16)  # the replies of one second say the same
 def http_date(value: str) -> datetime | None:
     """Return an HTTP date (RFC 9110, 5.6.7) as aware UTC, or None where it is none."""
     try:

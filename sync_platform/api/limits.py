@@ -5,7 +5,7 @@ Here belong counting and waiting. Whether an answer means "too fast" is classifi
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 
 from sync_platform.api.clock import SYSTEM_CLOCK, Clock
@@ -38,11 +38,8 @@ class RequestGate:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait for this request's turn, and hold its place until the reply has come."""
-        async with AsyncExitStack() as stack:
-            if self._in_flight is not None:
-                await stack.enter_async_context(self._in_flight)
-            if self._places is not None:
-                await stack.enter_async_context(self._place(self._places))
+        place = nullcontext() if self._places is None else self._place(self._places)
+        async with self._in_flight or nullcontext(), place:
             await self._sleep_until(self._pause_ends_s)
             yield
 

@@ -6,6 +6,7 @@ no secret is in what is shown or stored.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,9 +40,7 @@ class ApiRequest:
 
     def describe(self) -> str:
         """Return method, path and the names of the parameters: `GET /users?page&limit`; never a value."""
-        names = dict.fromkeys([*param_names(self.url), *(name for name, _ in self.params)])
-        path = urlsplit(self.url).path or "/"
-        return f"{self.method} {path}{'?' if names else ''}{'&'.join(names)}"
+        return _described(self.method, self.url, tuple(name for name, _ in self.params))
 
     def to_payload(self) -> dict[str, JsonValue]:
         """Return the request as a JSON object for the retry queue; `from_payload` gives it back exactly."""
@@ -67,6 +66,13 @@ class ApiRequest:
             headers=tuple((name, value) for name, value in payload["headers"]),
             json_body=payload["json"],
         )
+
+
+@lru_cache(maxsize=64)  # the pages of one read differ in values only
+def _described(method: str, url: str, params: tuple[str, ...]) -> str:
+    names = dict.fromkeys([*param_names(url), *params])
+    path = urlsplit(url).path or "/"
+    return f"{method} {path}{'?' if names else ''}{'&'.join(names)}"
 
 
 def build_request(

@@ -50,10 +50,12 @@ class BearerAuth(_Spec):
 
     Attributes:
         token: such as `${API_TOKEN}`.
+        optional: send no credentials where the token's variable is unset, instead of an error.
     """
 
     type: Literal["bearer"]
     token: NonEmpty = Field(repr=False)
+    optional: bool = False
 
 
 class HeaderAuth(_Spec):

@@ -3,6 +3,7 @@
 Here belongs what may be followed; who follows it is the client's and the paginators' business.
 """
 
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from sync_platform.api.failures import ForeignOriginError
@@ -11,6 +12,7 @@ from sync_platform.vocabulary import SettingsError
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+@lru_cache(maxsize=64)
 def origin(url: str) -> tuple[str, str, int | None]:
     """Return scheme, host and port of an absolute URL (RFC 6454), with the scheme's own port filled in.
 
@@ -121,6 +123,8 @@ def with_params(url: str, params: tuple[tuple[str, str], ...], *, replacing: boo
 
 def without_params(url: str, names: frozenset[str]) -> str:
     """Return `url` without the query parameters of these names."""
+    if "?" not in url:
+        return url
     parts = urlsplit(url)
     kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] in names]
     if not kept:

@@ -9,11 +9,16 @@ UNFINISHED = 3
 INTERRUPTED = 130
 
 _MILDEST_FIRST = (COMPLETE, UNFINISHED, FAILED, USAGE)
-_OF_STATUS = {"completed": COMPLETE, "completed_with_errors": UNFINISHED, "unproven": UNFINISHED}
+_OF_STATUS = {
+    "completed": COMPLETE,
+    "completed_with_errors": UNFINISHED,
+    "unproven": UNFINISHED,
+    "incomplete": UNFINISHED,
+}
 
 
 def of_run(*, is_success: bool, statuses: Iterable[str]) -> int:
-    """Tell the exit code of a run from whether its steps succeeded and how its syncs ended."""
+    """Tell the exit code of a run from whether its steps succeeded and how its syncs or pushes ended."""
     codes = [_OF_STATUS.get(status, FAILED) for status in statuses]
     return worst([*codes, COMPLETE if is_success else FAILED])
 

@@ -1,4 +1,4 @@
-"""The ledgers as the CLI reads them: how syncs ended. Writing them is the engines' business."""
+"""The ledgers as the CLI reads them: how syncs and pushes ended. Writing them is the engines' business."""
 
 from typing import Any
 
@@ -21,13 +21,50 @@ def recent_syncs(address: DatabaseAddress) -> list[Row]:
     return _rows(address, "sync/recent_syncs", {})
 
 
-def accounts_of_run(address: DatabaseAddress, run_id: str) -> list[Row]:
+def recent_pushes(address: DatabaseAddress) -> list[Row]:
+    """Read the latest pushes and replays of all targets, newest first.
+
+    Raises:
+        RetryableError: the database was lost.
+    """
+    return _rows(address, "push/recent_pushes", {})
+
+
+def recent_workflow_runs(address: DatabaseAddress) -> list[Row]:
+    """Read how the latest keys of all workflows stand, what failed for good first.
+
+    Raises:
+        RetryableError: the database was lost.
+    """
+    return _rows(address, "workflow/recent_runs", {})
+
+
+def open_deliveries(address: DatabaseAddress, *, most: int) -> tuple[list[Row], int]:
+    """Read who got nothing and why, the latest first, and how many there are in all.
+
+    Raises:
+        RetryableError: the database was lost.
+    """
+    [counted] = _rows(address, "push/count_open_deliveries", {})
+    return _rows(address, "push/all_open_deliveries", {"most": most}), counted["open_count"]
+
+
+def syncs_of_run(address: DatabaseAddress, run_id: str) -> list[Row]:
     """Read the accounts of the syncs of one run, oldest first; none where it failed before it began one.
 
     Raises:
         RetryableError: the database was lost.
     """
     return _rows(address, "sync/run_accounts", {"run_id": run_id})
+
+
+def pushes_of_run(address: DatabaseAddress, run_id: str) -> list[Row]:
+    """Read the accounts of the pushes of one run, oldest first; none where it failed before it began one.
+
+    Raises:
+        RetryableError: the database was lost.
+    """
+    return _rows(address, "push/run_accounts", {"run_id": run_id})
 
 
 def _rows(address: DatabaseAddress, name: str, values: Row) -> list[Row]:

@@ -21,7 +21,7 @@ import psutil
 
 from sync_platform.home.running import ProcessMark
 
-PATIENCE_S = 6.0
+PATIENCE_S = 5.0
 """How long children may take to end by themselves; with the kill after it, `up` ends within 10 s."""
 
 _KILL_PATIENCE_S = 2.0

@@ -7,9 +7,10 @@ so that the UI links it to job, assets and schedule.
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
@@ -23,11 +24,13 @@ from dagster._core.remote_origin import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster_shared.error import SerializableErrorInfo
 
-from sync_platform.components.api_sync.launch import LaunchRequest
+from sync_platform.components.launch import LaunchRequest
+from sync_platform.components.turns import SETTINGS_KEY
 from sync_platform.definitions import defs
 from sync_platform.home.instance import CODE_LOCATION, DEFINITIONS_MODULE
 
 _PARTITION_TAG = "dagster/partition"
+_KEEP_CONNECTIONS_S, _MORE_CONNECTIONS = 3600, 5
 _QUIET_CONSOLE = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -39,11 +42,15 @@ class RunOutcome:
         run_id: Dagster's id of it.
         is_success: whether every step succeeded.
         reason: why the first failed step failed, in one line; None after a success.
+        is_settings_error: whether it failed because a variable is missing or wrong.
+        observed: what the run said last of an asset that it observed.
     """
 
     run_id: str
     is_success: bool
     reason: str | None
+    is_settings_error: bool
+    observed: Mapping[str, Any]
 
 
 def run_here(request: LaunchRequest, lines: logging.Handler) -> RunOutcome:
@@ -68,7 +75,14 @@ def run_here(request: LaunchRequest, lines: logging.Handler) -> RunOutcome:
             remote_job_origin=_origin(repository.name, request.job_name),
         )
         result = execute_run(InMemoryJob(job), run, instance)
-        return RunOutcome(run.run_id, result.success, None if result.success else _reason(result.all_events))
+        events = result.all_events
+        return RunOutcome(
+            run_id=run.run_id,
+            is_success=result.success,
+            reason=None if result.success else _reason(events),
+            is_settings_error=any(map(_is_settings_error, events)),
+            observed=_last_observation(events),
+        )
 
 
 def upgrade_storage() -> None:
@@ -84,13 +98,33 @@ def _instance(lines: logging.Handler) -> dg.DagsterInstance:
         os.environ["DAGSTER_HOME"],
         overrides={"python_logs": {"dagster_handler_config": {"handlers": handlers}}},
     )
-    return dg.DagsterInstance.from_ref(ref)
+    instance = dg.DagsterInstance.from_ref(ref)
+    # Dagster's storage connects anew for every event unless it is told to keep connections, as for its UI.
+    instance.optimize_for_webserver(
+        statement_timeout=0, pool_recycle=_KEEP_CONNECTIONS_S, max_overflow=_MORE_CONNECTIONS
+    )
+    return instance
 
 
 def _origin(repository_name: str, job_name: str) -> RemoteJobOrigin:
     target = LoadableTargetOrigin(module_name=DEFINITIONS_MODULE, working_directory=str(Path.cwd()))
     location = ManagedGrpcPythonEnvCodeLocationOrigin(target, location_name=CODE_LOCATION)
     return RemoteRepositoryOrigin(location, repository_name).get_job_origin(job_name)
+
+
+def _is_settings_error(event: dg.DagsterEvent) -> bool:
+    if not event.is_step_failure:
+        return False
+    described = event.step_failure_data.user_failure_data
+    return described is not None and SETTINGS_KEY in described.metadata
+
+
+def _last_observation(events: Sequence[dg.DagsterEvent]) -> Mapping[str, Any]:
+    for event in reversed(events):
+        if event.event_type is dg.DagsterEventType.ASSET_OBSERVATION:
+            observed = event.asset_observation_data.asset_observation.metadata
+            return {name: value.value for name, value in observed.items()}
+    return {}
 
 
 def _reason(events: Sequence[dg.DagsterEvent]) -> str:

@@ -9,7 +9,6 @@ import fcntl
 import http.client
 import json
 import os
-import re
 import select
 import signal
 import socket
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import IO, Never, cast
 
 from sync_platform.cli.exits import worst
+from sync_platform.cli.flows import Flow, flows
 from sync_platform.cli.processes import Children, end_groups
 from sync_platform.cli.terminal import say
 from sync_platform.home.database import open_database
@@ -30,18 +30,17 @@ from sync_platform.home.running import (
     ProcessMark,
     RunningUp,
     find_running_up,
+    needs_sandbox,
     read_note,
     remove_note,
     write_note,
 )
-from sync_platform.settings import Settings
+from sync_platform.settings import Settings, set_variables
 from sync_platform.vocabulary import PermanentError, SyncPlatformError, UsageError
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.migrations import migrate
 
 HOST = "127.0.0.1"
-_DEFS = Path(__file__).parents[1] / "defs"
-_IS_SYNC = re.compile(r"^type:\s*[\"']?[\w.]+\.ApiSync\b", re.MULTILINE)
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _READY_TIMEOUT_S = 120
 _WATCH_EVERY_S = 0.5
@@ -100,10 +99,10 @@ def _run(settings: Settings, stack: ExitStack, *, once: bool) -> int:
     prepare_instance(settings, address)
     stack.callback(remove_note, settings.home)
     services = _Services(settings, stack.enter_context(Children(settings.home)))
-    if settings.external_api_url is None:
+    if needs_sandbox(set_variables()):
         services.start_sandbox()
     services.write_note()
-    exit_code = worst([services.run_flow(folder) for folder in flow_folders()])
+    exit_code = worst([services.run_flow(flow) for flow in flows(services.stood_in())])
     if once:
         return exit_code
     services.serve_ui()
@@ -124,14 +123,16 @@ class _Services:
 
     def write_note(self) -> None:
         """Tell other processes, and the next start, what runs."""
+        write_note(self._settings.home, self._note())
+
+    def _note(self) -> RunningUp:
         ui_url = f"http://{HOST}:{self._settings.port}" if "dagster-webserver" in self._served else None
-        note = RunningUp(
+        return RunningUp(
             supervisor=ProcessMark.of(os.getpid()),
             children=self._children.marks,
             environment=self._stand_ins,
             ui_url=ui_url,
         )
-        write_note(self._settings.home, note)
 
     def start_sandbox(self) -> None:
         """Start the sandbox and learn where it is from its first line."""
@@ -142,13 +143,19 @@ class _Services:
         if not line:
             raise PermanentError(f"The sandbox did not start; see {self._log('sandbox')}.")
         self._stand_ins = json.loads(line)
-        os.environ.update(self._stand_ins)
+        os.environ.update(self._note().stand_in(set_variables()))
 
-    def run_flow(self, folder: str) -> int:
+    def stood_in(self) -> frozenset[str]:
+        """The variables that name the sandbox here, because nobody has set them to a system of their own."""
+        return frozenset(name for name, value in self._stand_ins.items() if os.environ.get(name) == value)
+
+    def run_flow(self, flow: Flow) -> int:
         """Run one flow as its own verb, with its progress and account on this terminal."""
-        flow = self._children.start((sys.executable, "-m", "sync_platform.cli", "sync", folder))
+        if flow.said:
+            say(flow.said)
+        verb = self._children.start((sys.executable, "-m", "sync_platform.cli", *flow.arguments))
         self.write_note()
-        return flow.wait()
+        return verb.wait()
 
     def serve_ui(self) -> None:
         """Start webserver and daemon, and wait until the UI answers."""
@@ -197,15 +204,6 @@ class _Services:
 
     def _log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
-
-
-def flow_folders() -> tuple[str, ...]:
-    """List the instances that `up` runs once: every folder in `defs/` that holds a sync, by name.
-
-    Only the type is looked at here. A wrong file is refused where it is loaded, with line and field.
-    """
-    files = sorted(_DEFS.glob("*/defs.yaml"))
-    return tuple(file.parent.name for file in files if _IS_SYNC.search(file.read_text(encoding="utf-8")))
 
 
 @contextmanager

@@ -10,16 +10,12 @@ something queued, quarantined or unproven; 130 interrupted.
 import signal
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Never
+from typing import Annotated, Never
 
 import typer
 
-from sync_platform.cli import exits
+from sync_platform.cli import exits, workflows
 from sync_platform.vocabulary import SyncPlatformError, UsageError
-
-if TYPE_CHECKING:
-    from sync_platform.components.api_sync.launch import LaunchRequest
-    from sync_platform.settings import Settings
 
 app = typer.Typer(
     name="sync-platform",
@@ -29,10 +25,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.add_typer(workflows.app, name="workflow")
 
 Name = Annotated[str, typer.Argument(help="The source: its noun or its folder, `users` or `users_sync`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="End standard output with one flat JSON object.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Fail where another sync of this source runs.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Fail where another one of this name runs.")]
+PushName = Annotated[
+    str, typer.Argument(help="The push: what it sends or its folder, `customers` or `customer_push`.")
+]
+AnyName = Annotated[str, typer.Argument(help="A sync or a push: its noun or its folder.")]
 
 
 class SyncTypeName(StrEnum):
@@ -65,9 +66,10 @@ def sync(
     as_json: AsJson = False,
 ) -> None:
     """Sync one source now, and print its account."""
+    from sync_platform.cli.launching import run_and_show
+    from sync_platform.cli.sync_account import SYNCS
     from sync_platform.components.api_sync.launch import sync_request
     from sync_platform.pull.window import parse_time
-    from sync_platform.settings import load_settings
 
     request = sync_request(
         name,
@@ -76,7 +78,7 @@ def sync(
         parse_time(until) if until else None,
         no_wait=no_wait,
     )
-    raise typer.Exit(_run_and_show(load_settings(), request, as_json=as_json))
+    raise typer.Exit(run_and_show(request, SYNCS, as_json=as_json))
 
 
 @app.command()
@@ -88,35 +90,62 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Redo what syncs of one source had to queue, and print the account."""
+    from sync_platform.cli.launching import run_and_show
+    from sync_platform.cli.sync_account import SYNCS
     from sync_platform.components.api_sync.launch import retry_request
-    from sync_platform.settings import load_settings
 
     request = retry_request(name, is_all=now, no_wait=no_wait)
-    raise typer.Exit(_run_and_show(load_settings(), request, as_json=as_json))
+    raise typer.Exit(run_and_show(request, SYNCS, as_json=as_json))
+
+
+@app.command()
+def push(
+    name: PushName,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, masked.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many customers.")] = None,
+    wait_s: Annotated[
+        float | None, typer.Option("--wait-s", min=0, help="Seconds after each answer, for this push alone.")
+    ] = None,
+    max_requests_per_s: Annotated[
+        float | None, typer.Option("--max-requests-per-s", help="Or requests a second, for this push alone.")
+    ] = None,
+    no_wait: NoWait = False,
+    as_json: AsJson = False,
+) -> None:
+    """Send what the receiver does not have, one by one, and print the account."""
+    from sync_platform.cli.launching import run_and_show, run_dry
+    from sync_platform.cli.push_account import PUSHES
+    from sync_platform.components.api_push.launch import push_request
+
+    request = push_request(
+        name,
+        limit=limit,
+        dry_run=dry_run,
+        wait_s=wait_s,
+        max_requests_per_s=max_requests_per_s,
+        no_wait=no_wait,
+    )
+    run = run_dry if dry_run else run_and_show
+    raise typer.Exit(run(request, PUSHES, as_json=as_json))
+
+
+@app.command()
+def replay(name: AnyName, *, no_wait: NoWait = False, as_json: AsJson = False) -> None:
+    """Try again what ended in a ledger: the quarantine of a sync, the dead letters of a push."""
+    from sync_platform.cli.launching import run_and_show
+    from sync_platform.cli.replays import replay_of
+
+    request, books = replay_of(name, no_wait=no_wait)
+    raise typer.Exit(run_and_show(request, books, as_json=as_json))
 
 
 @app.command()
 def status(*, as_json: AsJson = False) -> None:
-    """Show what runs and how the latest syncs ended."""
-    from sync_platform.cli import terminal
-    from sync_platform.cli.ledgers import recent_syncs
-    from sync_platform.home.database import open_current_database
-    from sync_platform.home.running import find_running_up
-    from sync_platform.settings import load_settings
+    """Show what runs, how the latest syncs and pushes ended, and who got nothing."""
+    from sync_platform.cli.overview import show_status
 
-    settings = load_settings()
-    with open_current_database(settings) as address:
-        rows = recent_syncs(address)
-    running = find_running_up(settings.home)
-    if as_json:
-        latest: dict[str, Any] = rows[0] if rows else {}
-        terminal.print_json({"is_up": running is not None, "ui_url": running and running.ui_url, **latest})
-        return
-    terminal.say(f"up: {running.ui_url or 'without UI'}" if running else "up: not running on this home")
-    if rows:
-        terminal.show_rows("Recent syncs", rows)
-    else:
-        terminal.say("No sync has run yet. Run `sync-platform sync users`.")
+    show_status(as_json=as_json)
 
 
 @app.command()
@@ -161,32 +190,6 @@ def migrate() -> None:
         upgrade_storage()
         purge_event_log(address)
     terminal.say(f"Applied {', '.join(applied)}." if applied else "The schema is current; nothing to apply.")
-
-
-def _run_and_show(settings: "Settings", request: "LaunchRequest", *, as_json: bool) -> int:
-    """Run a sync's job here, print its account, and return the exit code."""
-    from sync_platform.cli import terminal
-    from sync_platform.cli.ledgers import accounts_of_run
-    from sync_platform.cli.runs import run_here
-    from sync_platform.cli.watch import watching
-    from sync_platform.home.database import open_current_database
-    from sync_platform.home.instance import prepare_instance
-
-    with open_current_database(settings) as address:
-        prepare_instance(settings, address)
-        with watching(terminal.messages()) as lines:
-            outcome = run_here(request, lines)
-        accounts = accounts_of_run(address, outcome.run_id)
-    for account in accounts:
-        terminal.show_account(account, to_messages=as_json)
-    if outcome.reason and not accounts:
-        terminal.say(f"Failed: {outcome.reason}")
-    if not accounts and outcome.is_success:
-        terminal.say("There was nothing to do.")
-    if as_json:
-        last = accounts[-1] if accounts else terminal.empty_account(is_success=outcome.is_success)
-        terminal.print_json(terminal.account_json(last))
-    return exits.of_run(is_success=outcome.is_success, statuses=[account["status"] for account in accounts])
 
 
 def main() -> Never:

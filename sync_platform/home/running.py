@@ -19,7 +19,18 @@ _CLOCK_GRAIN_S = 1.0
 
 # The first variable of a group is the system's URL: where it is set, nothing of the group is stood in for,
 # because the sandbox's token must not go to somebody's own API.
-_STAND_IN_GROUPS = (("EXTERNAL_API_URL", "EXTERNAL_API_TOKEN"),)
+_STAND_IN_GROUPS = (
+    ("EXTERNAL_API_URL", "EXTERNAL_API_TOKEN"),
+    ("CUSTOMER_PUSH_URL", "CUSTOMER_PUSH_TOKEN"),
+    ("CAMPAIGN_CMS_URL",),
+    ("CAMPAIGN_CACHE_URL",),
+    ("CAMPAIGN_NOTIFY_URL",),
+)
+
+
+def needs_sandbox(environment: Mapping[str, str]) -> bool:
+    """Say whether any outside system has no URL, so that the sandbox has to stand in for it."""
+    return any(not environment.get(url) for url, *_ in _STAND_IN_GROUPS)
 
 
 class ProcessMark(BaseModel):

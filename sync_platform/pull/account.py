@@ -3,7 +3,8 @@
 Here belong the terms and the sum. How a term is counted belongs to the step that counts it.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 Status = Literal["running", "completed", "completed_with_errors", "unproven", "failed"]
@@ -76,6 +77,13 @@ class Account:
     def terms(self) -> dict[str, int | None]:
         """Every term by its name, in the order in which it is shown."""
         return asdict(self)
+
+
+def summed(accounts: Iterable[Account]) -> Account:
+    """Add accounts term by term; what sources named as their totals is not added."""
+    terms = [account.terms() for account in accounts]
+    totals = {name: sum(each[name] or 0 for each in terms) for name in Account().terms()}
+    return replace(Account(**totals), expected=None)
 
 
 def status_of(account: Account, *, proof: Proof, errors: int) -> Status:

@@ -4,18 +4,20 @@ Here belongs what such a batch is and what it does to its sync's account. When i
 by `retry`, as for a page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from sync_platform.pull.account import Account
+from sync_platform.pull.account import Account, summed
 from sync_platform.pull.land import LandedSync, Landing, ReadManifest
 from sync_platform.pull.ledger import Ledger, QueuedBatch, error_entry
 from sync_platform.pull.load import load_sync
 from sync_platform.pull.reports import PullContext
+from sync_platform.pull.settling import Redone
+from sync_platform.vocabulary import SyncPlatformError
 from sync_platform.warehouse.failures import DatabaseBusyError
 
 _FIRST_DELAY = timedelta(seconds=60)
@@ -42,14 +44,24 @@ def queue_batch(
     return msgspec.structs.replace(manifest, errors=errors), replace(before, queued=rows)
 
 
-def load_batch(context: PullContext, ledger: Ledger, entry: Mapping[str, Any]) -> Account:
-    """Load a queued batch; returns where its rows ended. A rerun finds them unchanged.
+def redo_batches(
+    context: PullContext, ledger: Ledger, entries: Sequence[Mapping[str, Any]]
+) -> tuple[Redone, dict[int, SyncPlatformError]]:
+    """Load queued batches; a rerun finds their rows unchanged.
 
     Rows that a later sync brought newer stay, and nothing is deactivated: the sync was not proven.
 
-    Raises:
-        RetryableError: Postgres gave up again, or was lost.
-        PermanentError: Postgres refuses, or the landed files are gone.
+    Returns:
+        What was redone, and by entry why others were not.
     """
-    landed = Landing(context.landing_url, context.spec.source).sync(entry["payload"]["sync_id"])
-    return load_sync(context, ledger, landed, before=Account())
+    accounts: dict[int, Account] = {}
+    errors: dict[int, SyncPlatformError] = {}
+    for entry in entries:
+        landed = Landing(context.landing_url, context.spec.source).sync(entry["payload"]["sync_id"])
+        try:
+            account = load_sync(context, ledger, landed, before=Account())
+        except SyncPlatformError as error:
+            errors[entry["id"]] = error
+        else:
+            accounts[entry["id"]] = replace(account, seen=account.accounted)
+    return Redone(tuple(accounts), summed(accounts.values())), errors

@@ -7,6 +7,7 @@ memory holds however fast the source is.
 import asyncio
 from dataclasses import dataclass, field
 
+from sync_platform.pull.ahead import WorkAhead
 from sync_platform.pull.land import LandedPage, LandedSync
 from sync_platform.pull.progress import ProgressEvent, post
 
@@ -21,12 +22,14 @@ class BlockWriter:
         landed: the sync's folder.
         source: the noun, for progress.
         batch_size: records a block.
-        expected: the source's total, once it is known; for progress only.
+        ahead: works on full blocks at once; what is left at the end is little, and waits for its step.
+        expected: the source's total, once it is known; nothing is decided by it but how the work is spread.
     """
 
     landed: LandedSync
     source: str
     batch_size: int
+    ahead: WorkAhead
     expected: int | None = None
     pages: int = 0
     records: int = 0
@@ -46,9 +49,10 @@ class BlockWriter:
             await self._write(is_last=False)
 
     async def finish(self) -> None:
-        """Write what is left."""
+        """Write what is left, and let the work ahead catch up."""
         if self._waiting:
             await self._write(is_last=True)
+        await self.ahead.catch_up()
 
     async def _write(self, *, is_last: bool) -> None:
         pages, self._waiting = self._waiting, []
@@ -60,6 +64,8 @@ class BlockWriter:
         block = self.blocks
         async with self._slots:
             await asyncio.to_thread(self.landed.write_pages, block, pages)
+        if not is_last:
+            self.ahead.add(block, expected=self.expected)
         post(self._event(block, is_last=is_last))
 
     def _event(self, block: int, *, is_last: bool) -> ProgressEvent:

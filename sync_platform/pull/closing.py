@@ -4,8 +4,9 @@ What the status and the watermark are is decided by `account` and `watermark`; w
 """
 
 from sync_platform.pull.account import Account, Proof, status_of
+from sync_platform.pull.books import Row
 from sync_platform.pull.land import LandedSync, ReadManifest
-from sync_platform.pull.ledger import Ledger, Row
+from sync_platform.pull.ledger import Ledger
 from sync_platform.pull.reports import CloseReport, PullContext
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.watermark import Watermark, leaves_no_gap, moved, watermark_of
@@ -13,12 +14,12 @@ from sync_platform.vocabulary import PermanentError
 
 
 def close_sync(context: PullContext, ledger: Ledger, landed: LandedSync, row: Row) -> CloseReport:
-    """Close one sync; the watermark goes first, so that no sync says completed without it.
+    """Close one sync and move the watermark, both or neither.
 
     A sync that is closed already is reported as it is.
 
     Raises:
-        PermanentError: its rows were not loaded.
+        PermanentError: its rows were not loaded, or another run has taken over.
     """
     spec, manifest, now = context.spec, landed.read_manifest, context.now()
     account = Account(**{term: row[term] for term in Account().terms()})
@@ -36,13 +37,12 @@ def close_sync(context: PullContext, ledger: Ledger, landed: LandedSync, row: Ro
     )
     duration = (now - manifest.started_at).total_seconds()
     if row["status"] == "running":
-        if after is not None and after != before:
-            ledger.move_watermark(spec.watermark_name, after)
         ledger.close_sync(
             sync_id=landed.sync_id,
             status=status,
             completed_at=now,
             duration_seconds=duration,
+            watermark_name=spec.watermark_name,
             watermark=(before, after),
             newest_change_at=newest,
         )

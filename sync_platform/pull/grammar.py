@@ -31,18 +31,6 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class MisfitError(ValueError):
-    """A word of the YAML that is right by itself but not beside the others.
-
-    Attributes:
-        place: the path of the word below the attributes, so that the refusal can name its line.
-    """
-
-    def __init__(self, place: tuple[str, ...], message: str) -> None:
-        super().__init__(message)
-        self.place = place
-
-
 def require_name(name: str, what: str) -> str:
     """Return a name that Postgres can hold as it is.
 

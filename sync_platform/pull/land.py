@@ -6,7 +6,7 @@ written last: a folder without `read.json` is a sync that died while reading. Wh
 for whom, is decided by `sync`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -130,7 +130,7 @@ class LandedSync:
 
     def write_rows(self, block: int, rows: pl.DataFrame) -> None:
         """Write the rows made of a block of pages, replacing what an earlier run made."""
-        self._write_frame(f"rows-{block:05d}.arrow", rows)
+        self._write_frame(_rows_name(block), rows)
 
     def pages(self, block: int) -> Iterator[LandedPage]:
         """The pages of a block, in the order in which they landed."""
@@ -140,7 +140,7 @@ class LandedSync:
 
     def rows(self, block: int) -> pl.DataFrame:
         """The rows of a block."""
-        return self._read_frame(f"rows-{block:05d}.arrow")
+        return self._read_frame(_rows_name(block))
 
     @cached_property
     def read_manifest(self) -> ReadManifest:
@@ -168,11 +168,16 @@ class LandedSync:
         text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
         self._write_whole(name, text)
 
-    def forget_rows(self) -> None:
-        """Take back an earlier normalization, finished or not, before a new one begins."""
+    def forget_rows(self, *, but: Collection[int] = ()) -> None:
+        """Take back an earlier normalization, finished or not, before a new one begins.
+
+        The rows of the blocks `but` stay.
+        """
         self.forget_drafts()
+        kept = {_rows_name(block) for block in but}
         for path in (*self.folder.glob("normalized.json"), *self.folder.glob("rows-*.arrow")):
-            path.unlink()
+            if path.name not in kept:
+                path.unlink()
 
     def forget_drafts(self) -> None:
         """Remove files that were not written to their end, because their writer was killed."""
@@ -287,6 +292,10 @@ def landing_faults() -> Iterator[None]:
             f"the landing zone cannot be used ({error.strerror or type(error).__name__}): make room there, "
             "mend its permissions, or correct LANDING_URL, then run again"
         ) from None
+
+
+def _rows_name(block: int) -> str:
+    return f"rows-{block:05d}.arrow"
 
 
 def is_local(path: UPath) -> bool:

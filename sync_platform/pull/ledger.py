@@ -1,29 +1,22 @@
 """What a sync writes down: sync_logs, sync_metadata, sync_retry_queue and sync_quarantine.
 
-Each method is one named statement in `sql/sync/`, committed by itself. What to write is decided elsewhere.
+Each method is one named statement in `sql/sync/`, or a few that only make sense together. What to write is
+decided elsewhere; how a statement is executed, and that it is the run's turn, is `books`.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import psycopg
-from psycopg.rows import TupleRow, dict_row
 from psycopg.types.json import Jsonb
 
 from sync_platform.pull.account import Account, Proof, Status
+from sync_platform.pull.books import Books, Row
+from sync_platform.pull.reports import PullContext
 from sync_platform.pull.watermark import Watermark, format_watermark, kind_of
 from sync_platform.pull.window import Window
 from sync_platform.vocabulary import RejectedRecord
-from sync_platform.warehouse.address import DatabaseAddress
-from sync_platform.warehouse.connect import connect
-from sync_platform.warehouse.failures import classifying
-from sync_platform.warehouse.statements import statement
-
-Row = dict[str, Any]
-Connection = psycopg.Connection[TupleRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +51,55 @@ class QueuedBatch:
     next_attempt_at: datetime
 
 
-class Ledger:
-    """One connection to the ledger tables of one source; a context manager. Every call commits.
+class Ledger(Books):
+    """The ledger tables of one source; see `Books` for what every call may raise."""
 
-    Raises:
-        DatabaseUnreachableError: no connection could be made.
-        RetryableError: the connection was lost; from any call.
-        PermanentError: Postgres refuses; from any call.
-    """
+    def take_turn(self) -> None:
+        """Make it this run's turn to write; call it with the source's lock held."""
+        self._execute("take_turn", run_id=self._run_id)
 
-    def __init__(self, address: DatabaseAddress, source: str) -> None:
-        self._source = source
-        self._address = address
-        self._connection = connect(address, autocommit=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._connection.close()
-
-    def open_sync(self, *, sync_id: int, run_id: str, window: Window, started_at: datetime) -> None:
+    def open_sync(self, *, sync_id: int, window: Window, started_at: datetime) -> None:
         """Write the row of a sync that begins; status running."""
-        self._execute(
-            "open_sync",
-            sync_id=sync_id,
-            run_id=run_id,
-            sync_type=window.sync_type,
-            started_at=started_at,
+        self._open(
+            sync_id,
+            window.sync_type,
+            started_at,
             window_since=_written(window.since),
             window_until=_written(window.until),
         )
 
-    def adopt_sync(self, *, sync_id: int, run_id: str) -> None:
+    def open_retry(self, *, sync_id: int, retry_of: int, started_at: datetime) -> None:
+        """Write the row of a retry of what one sync had queued; status running."""
+        self._open(sync_id, "retry", started_at, retry_of=retry_of)
+
+    def open_replay(self, *, sync_id: int, started_at: datetime) -> None:
+        """Write the row of a replay of the quarantine; status running."""
+        self._open(sync_id, "replay", started_at)
+
+    def _open(
+        self,
+        sync_id: int,
+        sync_type: str,
+        started_at: datetime,
+        *,
+        window_since: str | None = None,
+        window_until: str | None = None,
+        retry_of: int | None = None,
+    ) -> None:
+        self._write(
+            "open_sync",
+            sync_id=sync_id,
+            run_id=self._run_id,
+            sync_type=sync_type,
+            started_at=started_at,
+            window_since=window_since,
+            window_until=window_until,
+            retry_of=retry_of,
+        )
+
+    def adopt_sync(self, sync_id: int) -> None:
         """Let this run go on with a sync that did not finish; a finished one stays as it is."""
-        self._execute("adopt_sync", sync_id=sync_id, run_id=run_id)
+        self._write("adopt_sync", sync_id=sync_id, run_id=self._run_id)
 
     def save_account(
         self,
@@ -107,17 +112,14 @@ class Ledger:
         errors: Iterable[Mapping[str, Any]],
     ) -> None:
         """Write the account as far as it is known."""
-        terms: Row = account.terms()
-        terms["distinct_keys"] = terms.pop("distinct")
-        self._execute(
+        self._write(
             "save_account",
             sync_id=sync_id,
             proof=proof,
             pages=pages,
             bytes=body_bytes,
             errors=Jsonb(list(errors)),
-            records_processed=account.records_processed,
-            **terms,
+            **terms_of(account),
         )
 
     def close_sync(
@@ -127,20 +129,29 @@ class Ledger:
         status: Status,
         completed_at: datetime,
         duration_seconds: float,
+        watermark_name: str,
         watermark: tuple[Watermark | None, Watermark | None],
         newest_change_at: Watermark | None,
     ) -> None:
-        """Write how the sync ended; `watermark` is what it was before and after."""
-        self._execute(
-            "close_sync",
-            sync_id=sync_id,
-            status=status,
-            completed_at=completed_at,
-            duration_seconds=round(duration_seconds, 2),
-            watermark_before=_written(watermark[0]),
-            watermark_after=_written(watermark[1]),
-            newest_change_at=_written(newest_change_at),
-        )
+        """Write how the sync ended and move the watermark forward, both or neither.
+
+        `watermark` is what it was before and after; an earlier time or smaller integer moves nothing.
+        """
+        before, after = watermark
+        with self.writing("close_sync") as write:
+            if after is not None and after != before:
+                value = format_watermark(after)
+                write("write_watermark", key=watermark_name, value=value, kind=kind_of(after))
+            write(
+                "close_sync",
+                sync_id=sync_id,
+                status=status,
+                completed_at=completed_at,
+                duration_seconds=round(duration_seconds, 2),
+                watermark_before=_written(before),
+                watermark_after=_written(after),
+                newest_change_at=_written(newest_change_at),
+            )
 
     def fail_syncs(self, *, run_id: str, reason: str, at: datetime) -> tuple[int, ...]:
         """Close what this run left unfinished as failed; returns the syncs that were closed."""
@@ -193,10 +204,6 @@ class Ledger:
         rows = self._execute("read_watermark", key=key)
         return rows[0]["value"] if rows else None
 
-    def move_watermark(self, key: str, watermark: Watermark) -> None:
-        """Move the watermark forward; an earlier time or smaller integer changes nothing."""
-        self._execute("write_watermark", key=key, value=format_watermark(watermark), kind=kind_of(watermark))
-
     def queue_pages(self, sync_id: int, pages: Iterable[QueuedPage]) -> None:
         """Name pages that could not be read."""
         parameters = [
@@ -210,11 +217,11 @@ class Ledger:
             }
             for page in pages
         ]
-        self._execute_many("queue_page", parameters)
+        self._write_many("queue_page", parameters)
 
     def queue_batch(self, sync_id: int, batch: QueuedBatch) -> None:
         """Name the landed rows that could not be written; a sync has at most one such entry open."""
-        self._execute(
+        self._write(
             "queue_batch",
             sync_id=sync_id,
             error=batch.error,
@@ -228,40 +235,16 @@ class Ledger:
 
     def release_dead_claims(self) -> None:
         """Give back entries whose drain died; only with the source's lock held."""
-        self._execute("release_dead_claims")
+        self._write("release_dead_claims")
 
     def return_claims(self) -> None:
         """Give back what this drain has claimed, as if it had not been tried; only with the lock held."""
-        self._execute("return_claims")
+        self._write("return_claims")
 
     def claim_due_entries(self, *, at: datetime, is_all: bool, limit: int) -> list[Row]:
-        """Claim entries to try now, oldest first; columns as `claim_due_entries` returns them."""
-        rows = self._execute("claim_due_entries", at=at, is_all=is_all, most=limit)
-        return sorted(rows, key=lambda row: row["id"])
-
-    def finish_entry(
-        self, entry_id: int, *, status: str, error: str | None = None, next_attempt_at: datetime | None = None
-    ) -> None:
-        """Write how an attempt at an entry ended."""
-        self._execute(
-            "finish_entry", id=entry_id, status=status, error=error, next_attempt_at=next_attempt_at
-        )
-
-    def complete_page(self, entry_id: int, sync_id: int, account: Account) -> None:
-        """Mark a queued page as done and add its records to the account of its sync, both or neither."""
-        self._complete(entry_id, "add_to_account", sync_id, account)
-
-    def complete_batch(self, entry_id: int, sync_id: int, account: Account) -> None:
-        """Mark a queued batch as done and add its rows' ends to the account of its sync, both or neither."""
-        self._complete(entry_id, "settle_batch", sync_id, account)
-
-    def _complete(self, entry_id: int, name: str, sync_id: int, account: Account) -> None:
-        connection = self._living_connection()
-        with classifying(self._doing(name)), connection.transaction():
-            self._run(
-                connection, "finish_entry", id=entry_id, status="done", error=None, next_attempt_at=None
-            )
-            self._run(connection, name, sync_id=sync_id, accounted=account.accounted, **account.terms())
+        """Claim entries to try now, sync by sync; columns as `claim_due_entries` returns them."""
+        rows = self._write("claim_due_entries", at=at, is_all=is_all, most=limit)
+        return sorted(rows, key=lambda row: (row["sync_id"], row["id"]))
 
     def quarantine(self, sync_id: int, rejected: Iterable[RejectedRecord]) -> tuple[int, ...]:
         """Keep records that broke the contract; the same (external_id, reason) again updates its row.
@@ -280,7 +263,7 @@ class Ledger:
             }
             for reject in rejected
         ]
-        return tuple(row["id"] for row in self._execute_many("quarantine_record", parameters))
+        return tuple(row["id"] for row in self._write_many("quarantine_record", parameters))
 
     def quarantined_keys(self, sync_id: int) -> list[str | None]:
         """Keys of the records that this sync quarantined; None for those without one."""
@@ -292,58 +275,40 @@ class Ledger:
 
     def resolve_quarantine(self, sync_id: int, external_ids: Iterable[str]) -> None:
         """Close the entries of keys whose good version has been loaded."""
-        self._execute("resolve_quarantine", sync_id=sync_id, external_ids=list(external_ids))
+        self._write("resolve_quarantine", sync_id=sync_id, external_ids=list(external_ids))
 
     def resolve_mended(self, sync_id: int, *, found: Iterable[int]) -> None:
         """Close the entries that this sync does not make any more, because the YAML was mended since."""
-        self._execute("resolve_mended", sync_id=sync_id, found=list(found))
+        self._write("resolve_mended", sync_id=sync_id, found=list(found))
+
+    def quarantined_syncs(self) -> list[int]:
+        """Syncs whose records stand in quarantine, oldest first."""
+        return [row["sync_id"] for row in self._execute("quarantined_syncs")]
+
+    def quarantined_records(self, sync_id: int, *, after_id: int, limit: int) -> list[Row]:
+        """Records of one sync that stand in quarantine, by id: `{id, external_id, reason, record}`."""
+        return self._execute("quarantined_records", sync_id=sync_id, after_id=after_id, most=limit)
 
     def syncs_with_pending_batches(self) -> frozenset[int]:
         """Syncs whose landed files are still needed by the queue."""
         return frozenset(row["sync_id"] for row in self._execute("pending_batches"))
 
-    def _execute(self, name: str, **values: Any) -> list[Row]:
-        connection = self._living_connection()
-        with classifying(self._doing(name)):
-            return self._run(connection, name, **values)
 
-    def _run(self, connection: Connection, name: str, **values: Any) -> list[Row]:
-        with connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(statement(f"sync/{name}"), {"source": self._source, **values})
-            return cursor.fetchall() if cursor.description else []
-
-    def _living_connection(self) -> Connection:
-        """The connection, made anew where the server has dropped it since the last call.
-
-        Asked before each statement, because after it nobody knows whether it was carried out.
-        """
-        try:
-            self._connection.execute("select 1")
-        except psycopg.OperationalError:
-            self._connection.close()
-            self._connection = connect(self._address, autocommit=True)
-        return self._connection
-
-    def _execute_many(self, name: str, parameters: list[Row]) -> list[Row]:
-        """Execute a statement for each, all or none; returns the rows of those that return any."""
-        if not parameters:
-            return []
-        connection = self._living_connection()
-        with (
-            classifying(self._doing(name)),
-            connection.cursor(row_factory=dict_row) as cursor,
-            connection.transaction(),
-        ):
-            cursor.executemany(statement(f"sync/{name}"), parameters, returning=True)
-            return [row for result in cursor.results() if result.description for row in result.fetchall()]
-
-    def _doing(self, name: str) -> str:
-        return f"keeping the books of {self._source} ({name})"
+def ledger_of(context: PullContext) -> Ledger:
+    """Open the ledger of a run's source; what is written is refused once it is another run's turn."""
+    return Ledger(context.address, context.spec.source, run_id=context.run_id)
 
 
 def error_entry(page: int | None, reason: str, at: datetime) -> dict[str, Any]:
     """One entry of `errors` (seed 001, "Error Handler")."""
     return {"page": page, "error": reason, "timestamp": format_watermark(at)}
+
+
+def terms_of(account: Account) -> Row:
+    """An account as statements take it; `distinct` is a word of SQL."""
+    terms: Row = account.terms()
+    terms["distinct_keys"] = terms.pop("distinct")
+    return terms | {"records_processed": account.records_processed}
 
 
 def _written(watermark: Watermark | None) -> str | None:

@@ -3,13 +3,15 @@
 The load itself is `warehouse.upsert`; here stands what the account needs to know about it.
 """
 
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 import pyarrow as pa
 import stamina
 
 from sync_platform.pull.account import Account
+from sync_platform.pull.books import turn_fence
 from sync_platform.pull.land import LandedSync, ReadManifest
 from sync_platform.pull.ledger import Ledger
 from sync_platform.pull.normalize import column_types
@@ -23,9 +25,23 @@ from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import connect
 from sync_platform.warehouse.missing import MissingRule
 from sync_platform.warehouse.tables import Column, TargetTable, ensure_table
-from sync_platform.warehouse.upsert import BulkLoad, LoadResult
+from sync_platform.warehouse.tally import LoadResult
+from sync_platform.warehouse.upsert import BulkLoad
 
-_TRIES = 3
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A load whose staging table holds some blocks already.
+
+    Attributes:
+        load: open; who has it closes it.
+        blocks: the numbers of the staged blocks.
+    """
+
+    load: BulkLoad
+    blocks: set[int] = field(default_factory=set)
 
 
 def target_table(spec: ApiSyncSpec) -> TargetTable:
@@ -76,11 +92,12 @@ def load_sync(
     *,
     before: Account,
     missing: MissingRule | None = None,
+    begun: Begun | None = None,
 ) -> Account:
     """Load the rows of one sync and return its account, `before` with the ends of its rows.
 
-    `missing` says what becomes of known rows that a sync of everything did not bring. A rerun finds the rows
-    unchanged.
+    `missing` says what becomes of known rows that a sync of everything did not bring; `begun` is tried first,
+    and closed. A rerun finds the rows unchanged.
 
     Raises:
         DatabaseBusyError: Postgres gave up on every try: a lock, a deadlock, resources (retryable).
@@ -89,44 +106,57 @@ def load_sync(
     """
     spec = context.spec
     table = require_target(context.address, spec)
-    good_again: set[str] = set()
-    waiting = ledger.open_quarantine(landed.sync_id)
-    for attempt in stamina.retry_context(on=RetryableError, attempts=_TRIES, wait_initial=0.5):
+    good_again = _keys_among(landed, spec, ledger.open_quarantine(landed.sync_id))
+    for attempt in stamina.retry_context(on=RetryableError, attempts=TRIES, wait_initial=0.5):
         with attempt:
-            result = _load_blocks(
-                context, table, landed, waiting=waiting, good_again=good_again, missing=missing
-            )
+            started, begun = begun or Begun(open_load(context, table, landed.sync_id)), None
+            with closing(started.load):
+                result = _load_blocks(context, landed, started, missing)
     refused = ledger.quarantine(landed.sync_id, _refused_records(landed, spec, result))
     ledger.resolve_quarantine(landed.sync_id, good_again - {row.key for row in result.rejected})
     ledger.resolve_mended(landed.sync_id, found=(*landed.normalized_manifest.quarantine_ids, *refused))
     return loaded_account(before, result)
 
 
-def _load_blocks(
-    context: PullContext,
-    table: TargetTable,
-    landed: LandedSync,
-    *,
-    waiting: frozenset[str],
-    good_again: set[str],
-    missing: MissingRule | None,
-) -> LoadResult:
-    """Stage every block and merge them at once."""
-    spec, manifest = context.spec, landed.read_manifest
-    with BulkLoad(
+def open_load(context: PullContext, table: TargetTable, sync_id: int) -> BulkLoad:
+    """Open the load of one sync; the caller closes it.
+
+    Raises:
+        RetryableError: no connection could be made.
+        PermanentError: the target is missing, or may not be read.
+    """
+    spec = context.spec
+    load = BulkLoad(
         context.address,
         table,
-        sync_id=landed.sync_id,
+        sync_id=sync_id,
         provenance=spec.provenance_name,
-        loaded_at=context.now(),
         tombstone_columns=tuple(spec.deleted.set) if spec.deleted else (),
-    ) as bulk:
-        for number in range(1, manifest.blocks + 1):
-            rows = landed.rows(number)
-            good_again.update(waiting.intersection(rows[spec.target.key].cast(pl.String)) if waiting else ())
-            bulk.stage(to_arrow(rows))
-            post(_progress(spec, manifest, number))
-        return bulk.merge(missing)
+        fence=turn_fence(spec.source, context.run_id),
+    )
+    load.open()
+    return load
+
+
+def _load_blocks(
+    context: PullContext, landed: LandedSync, begun: Begun, missing: MissingRule | None
+) -> LoadResult:
+    """Stage every block that is not staged yet, and merge all at once."""
+    manifest = landed.read_manifest
+    for number in range(1, manifest.blocks + 1):
+        if number not in begun.blocks:
+            begun.load.stage(to_arrow(landed.rows(number)))
+        post(_progress(context.spec, manifest, number))
+    return begun.load.merge(missing, loaded_at=context.now())
+
+
+def _keys_among(landed: LandedSync, spec: ApiSyncSpec, waiting: frozenset[str]) -> set[str]:
+    """Which of the quarantined keys came again, and fit now."""
+    if not waiting:
+        return set()
+    blocks = range(1, landed.read_manifest.blocks + 1)
+    keys = (landed.rows(number)[spec.target.key].cast(pl.String) for number in blocks)
+    return {key for block in keys for key in waiting.intersection(block)}
 
 
 def missing_rule(context: PullContext, ledger: Ledger, landed: LandedSync) -> MissingRule | None:

@@ -25,7 +25,6 @@ from sync_platform.pull.watermark import Position
 from sync_platform.pull.window import Window
 from sync_platform.vocabulary import PermanentError, RejectedRecord
 
-_INT64 = range(-(2**63), 2**63)
 _FIELD_DTYPES: dict[FieldType, pl.DataType] = {
     "text": pl.String(),
     "integer": pl.Int64(),
@@ -54,6 +53,11 @@ class NormalizedBlock:
     outside_window: int
     records: int
     newest_change_at: Position | None
+
+    @property
+    def row_count(self) -> int:
+        """How many rows were made, whether or not they stand here still."""
+        return self.records - len(self.rejected) - self.outside_window
 
 
 class Normalizer:
@@ -246,7 +250,7 @@ def _inferred(empty: pl.DataFrame, expression: pl.Expr) -> ColumnType:
 
 def column_of(name: str, values: list[Any], declared: pl.DataType | None = None) -> pl.Series:
     """A column of scalars: one JSON type stays itself, a mixture becomes text, and nothing is lost."""
-    kinds = {type(value) for value in values} - {type(None)}
+    kinds = set(map(type, values)) - {type(None)}
     if kinds == {bytes}:
         values = [None if value is None else value.decode() for value in values]
     if declared is not None:
@@ -255,11 +259,16 @@ def column_of(name: str, values: list[Any], declared: pl.DataType | None = None)
         return pl.Series(name, values, dtype=pl.String)
     if kinds == {bool}:
         return pl.Series(name, values, dtype=pl.Boolean)
-    if kinds == {int} and all(value is None or value in _INT64 for value in values):
+    if kinds == {int} and _all_fit_64_bits(values):
         return pl.Series(name, values, dtype=pl.Int64)
     if kinds <= {int, float} and float in kinds:
         return pl.Series(name, values, dtype=pl.Float64, strict=False)
     return pl.Series(name, [_as_text(value) for value in values], dtype=pl.String)
+
+
+def _all_fit_64_bits(values: Sequence[int | None]) -> bool:
+    whole = [value for value in values if value is not None]
+    return min(whole) >= -(2**63) and max(whole) < 2**63
 
 
 def _for_all(raw: pl.DataFrame, values: pl.Series) -> pl.Series:

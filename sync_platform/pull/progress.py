@@ -4,9 +4,9 @@ A batch is a landed block. The engine posts events; the CLI's bar and the log li
 by progress, so a listener that fails to keep up loses nothing but the show.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+
+from sync_platform.listeners import Listeners
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +34,6 @@ class ProgressEvent:
     is_last: bool
 
 
-Listener = Callable[[ProgressEvent], None]
-_listeners: list[Listener] = []
-
-
-@contextmanager
-def listen(listener: Listener) -> Iterator[None]:
-    """Call `listener` with every event that a sync in this process posts meanwhile."""
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.remove(listener)
-
-
-def post(event: ProgressEvent) -> None:
-    """Tell every listener."""
-    for listener in tuple(_listeners):
-        listener(event)
+_listeners: Listeners[ProgressEvent] = Listeners()
+listen = _listeners.listen
+post = _listeners.post

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -110,7 +111,7 @@ class RecordDecoder:
         columns: dict[str, list[Any]] = {}
         for slot in self.slots:
             attribute = self._attributes[slot.member]
-            values = [getattr(record, attribute) for record in records]
+            values = list(map(attrgetter(attribute), records))
             if slot.member in self._loose:
                 values = [_value_in(slot, value) for value in values]
             columns[slot.name] = values

@@ -1,32 +1,30 @@
 """Redoes what a sync had to queue: asks a page's request again and loads what comes, or loads a landed batch.
 
 A page's entry holds the whole request. A page that has shifted meanwhile is covered, because the watermark
-stayed where it was; draining the queue does not move it, the next proven sync does (DESIGN 4.8).
+stayed where it was; draining the queue does not move it, the next proven sync does (DESIGN 4.8). What is due
+of one sync is redone together, as a sync of type `retry` with an account of its own; the same records
+complete the account of the sync that had queued them.
 """
 
-import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
-import msgspec
-
-from sync_platform.api.client import ApiClient
 from sync_platform.api.failures import UnauthorizedError
-from sync_platform.api.request import ApiRequest
-from sync_platform.pull.account import Account
-from sync_platform.pull.batches import load_batch
-from sync_platform.pull.land import LandedPage, Landing, ReadManifest, landing_faults
-from sync_platform.pull.ledger import Ledger
-from sync_platform.pull.load import load_sync
+from sync_platform.pull.account import Account, summed
+from sync_platform.pull.batches import redo_batches
+from sync_platform.pull.land import Landing, landing_faults
+from sync_platform.pull.late_pages import redo_pages
+from sync_platform.pull.ledger import Ledger, ledger_of
 from sync_platform.pull.reports import PullContext
-from sync_platform.pull.source import client_for, fetch_page
-from sync_platform.pull.sync import account_of, normalize_sync
+from sync_platform.pull.settling import EntryStatus, NotRedone, settle_retry
 from sync_platform.vocabulary import RetryableError, SyncPlatformError, UsageError
 
-EntryStatus = Literal["done", "pending", "dead"]
+Entry = Mapping[str, Any]
 _MAX_ATTEMPTS = 5
 _ENTRIES_A_RUN = 10
 _FIRST_DELAY_S = 60.0
@@ -65,7 +63,7 @@ def next_step(
 
 def due_count(context: PullContext) -> int:
     """How many entries are due now."""
-    with Ledger(context.address, context.spec.source) as ledger:
+    with ledger_of(context) as ledger:
         return int(ledger.queue_state(context.now())["due"])
 
 
@@ -79,90 +77,64 @@ def drain(context: PullContext, *, is_all: bool = False) -> RetryReport:
         UnauthorizedError: 401 or 403; what was not tried yet waits, and no attempt is counted.
         UsageError: a setting is missing, or the database cannot be reached; likewise.
     """
-    with Ledger(context.address, context.spec.source) as ledger:
+    with ledger_of(context) as ledger:
         ledger.release_dead_claims()
         limit = int(ledger.queue_state(context.now())["pending"]) if is_all else _ENTRIES_A_RUN
         entries = ledger.claim_due_entries(at=context.now(), is_all=is_all, limit=limit)
-        totals = [_retry(context, ledger, entry) for entry in entries]
+        try:
+            ends = [
+                _redo(context, ledger, sync_id, list(queued))
+                for sync_id, queued in groupby(entries, key=itemgetter("sync_id"))
+            ]
+        except (UnauthorizedError, UsageError) as error:
+            ledger.return_claims()  # no page is to blame: none of them may die of it
+            ledger.fail_syncs(run_id=context.run_id, reason=str(error), at=context.now())
+            raise
         still_pending = int(ledger.queue_state(context.now())["pending"])
-    outcomes = [status for status, _ in totals]
+    failed = [entry for entries_failed, _ in ends for entry in entries_failed]
     return RetryReport(
-        attempted=len(outcomes),
-        done=outcomes.count("done"),
-        postponed=outcomes.count("pending"),
-        dead=outcomes.count("dead"),
+        attempted=len(entries),
+        done=len(entries) - len(failed),
+        postponed=sum(entry.status == "pending" for entry in failed),
+        dead=sum(entry.status == "dead" for entry in failed),
         still_pending=still_pending,
-        account=_summed([account for _, account in totals]),
+        account=summed(account for _, account in ends),
     )
 
 
-def _retry(context: PullContext, ledger: Ledger, entry: Mapping[str, Any]) -> tuple[EntryStatus, Account]:
-    """One attempt at one entry."""
-    is_batch = entry["kind"] == "batch"
-    what = "the batch" if is_batch else f"page {entry['page']}"
-    named = f"{what} of sync {entry['sync_id']}"
-    try:
-        account = load_batch(context, ledger, entry) if is_batch else _redo(context, ledger, entry)
-    except (UnauthorizedError, UsageError):
-        ledger.return_claims()  # no page is to blame: none of them may die of it
-        raise
-    except SyncPlatformError as error:
-        retry_after_s = error.retry_after_s if isinstance(error, RetryableError) else None
-        status, at = next_step(attempts=entry["attempts"], retry_after_s=retry_after_s, at=context.now())
-        ledger.finish_entry(entry["id"], status=status, error=str(error), next_attempt_at=at)
-        context.log(f"{named}: {status}: {error}")
-        return status, Account()
-    complete = ledger.complete_batch if is_batch else ledger.complete_page
-    complete(entry["id"], entry["sync_id"], account)
-    context.log(f"{named}: done, {account.accounted} records")
-    return "done", account
-
-
-def _redo(context: PullContext, ledger: Ledger, entry: Mapping[str, Any]) -> Account:
-    """Ask the entry's request again; land, normalize and load the page as a sync of its own."""
-    request = ApiRequest.from_payload(entry["payload"])
+def _redo(
+    context: PullContext, ledger: Ledger, retry_of: int, entries: Sequence[Entry]
+) -> tuple[Sequence[NotRedone], Account]:
+    """One attempt at what one sync had queued, as a sync of its own."""
     landed = Landing(context.landing_url, context.spec.source).sync(time.time_ns())
-    origin = Landing(context.landing_url, context.spec.source).sync(entry["sync_id"])
-    page, records = asyncio.run(_fetch(context, request, entry["page"]))
-    landed.write_pages(1, [page])
-    landed.write_manifest(_manifest(context, origin.read_manifest, landed.sync_id, page, records))
-    normalized = normalize_sync(context, ledger, landed)
-    before = account_of(landed.read_manifest, normalized)
-    return load_sync(context, ledger, landed, before=before)
-
-
-async def _fetch(context: PullContext, request: ApiRequest, number: int) -> tuple[LandedPage, int]:
-    client: ApiClient
-    async with client_for(context.spec, context.environment) as client:
-        reply, records = await fetch_page(client, request, context.spec)
-        asked, body = msgspec.json.encode(request.to_payload()), b"[]" if reply.ends_pages else reply.body
-        return LandedPage(number, asked, body, is_excerpt=reply.ends_pages), len(records)
-
-
-def _manifest(
-    context: PullContext, origin: ReadManifest, sync_id: int, page: LandedPage, records: int
-) -> ReadManifest:
-    """The manifest of one retried page: window and label are those of the sync that had queued it."""
-    now = context.now()
-    return msgspec.structs.replace(
-        origin,
-        sync_id=sync_id,
-        started_at=now,
-        source_clock_at=now,
-        pages=1,
-        records=records,
-        body_bytes=len(page.body),
-        blocks=1,
-        expected=None,
-        distinct=records,
-        proof="none",
-        proof_reason="one page, asked again",
-        pages_queued=0,
-        rows_queued_estimate=0,
-        errors=(),
+    ledger.open_retry(sync_id=landed.sync_id, retry_of=retry_of, started_at=context.now())
+    kinds: dict[str, list[Entry]] = {"page": [], "batch": []}
+    for entry in entries:
+        kinds[entry["kind"]].append(entry)
+    pages, errors = redo_pages(context, ledger, landed, kinds["page"])
+    batches, batch_errors = redo_batches(context, ledger, kinds["batch"])
+    errors |= batch_errors
+    failed = [
+        _not_redone(entry, errors[entry["id"]], context.now()) for entry in entries if entry["id"] in errors
+    ]
+    account = settle_retry(
+        ledger,
+        landed.sync_id,
+        retry_of=retry_of,
+        pages=pages,
+        batches=batches,
+        failed=failed,
+        at=context.now(),
     )
+    for again in failed:
+        what = "the batch" if again.page is None else f"page {again.page}"
+        context.log(f"{what} of sync {retry_of}: {again.status}: {again.reason}")
+    done = len(entries) - len(failed)
+    context.log(f"{done} of {len(entries)} entries of sync {retry_of} are done, {account.seen} records")
+    return failed, account
 
 
-def _summed(accounts: list[Account]) -> Account:
-    totals = {term: sum(account.terms()[term] or 0 for account in accounts) for term in Account().terms()}
-    return Account(**totals)
+def _not_redone(entry: Entry, error: SyncPlatformError, at: datetime) -> NotRedone:
+    retry_after_s = error.retry_after_s if isinstance(error, RetryableError) else None
+    status, next_at = next_step(attempts=entry["attempts"], retry_after_s=retry_after_s, at=at)
+    return NotRedone(entry["id"], entry["page"], str(error), status, next_at)

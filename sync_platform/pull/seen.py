@@ -1,20 +1,22 @@
-"""Which records a read has seen: counts of distinct keys, in eight bytes a record.
+"""Which records a read has seen: distinct keys a pass, and what a further pass brings new.
 
-Keys stand here as 64-bit hashes of their JSON, in this process only. Whether the counts prove anything
-is decided by `proof`.
+A record stands here as a 64-bit hash of its JSON, for this process only; how many hashes can be kept is the
+business of `hashes`. Whether the counts prove anything is decided by `proof`.
 """
 
-from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import polars as pl
-import pyarrow as pa
 
+from sync_platform.pull.hashes import Hashes, count_distinct, known_among, sorted_union
 from sync_platform.pull.lineage import key_roots
 from sync_platform.pull.spec import ApiSyncSpec
 
-_EMPTY = pl.Series("hash", [], dtype=pl.Int64)
+_ABSENT = msgspec.Raw(b"")
+_NO_KEY = (b"", b"null")
+_Identity = tuple[tuple[bytes, ...], bytes]
 
 
 class SeenRecords:
@@ -28,71 +30,78 @@ class SeenRecords:
         cursor = spec.cursor_path
         cursor_member = None if cursor is None else str(cursor.steps[0])
         members = dict.fromkeys((*key_members, *([cursor_member] if cursor_member else [])))
-        attributes = {f"m{number}": member for number, member in enumerate(members)}
+        self._attributes = {f"m{number}": member for number, member in enumerate(members)}
         self._has_cursor = cursor is not None
         self._key_width = len(set(key_members))
-        self._decoder = msgspec.json.Decoder(
-            msgspec.defstruct(
-                "Identity",
-                [(attribute, msgspec.Raw, msgspec.Raw(b"")) for attribute in attributes],
-                rename=attributes,
-                gc=False,
-            )
+        identity = msgspec.defstruct(
+            "Identity",
+            [(attribute, msgspec.Raw, _ABSENT) for attribute in self._attributes],
+            rename=self._attributes,
+            gc=False,
         )
-        self._all_keys = _EMPTY
-        self._all_versions = _EMPTY
-        self._keys = array("q")
-        self._versions = array("q")
+        self._one = msgspec.json.Decoder(identity)
+        self._page = msgspec.json.Decoder(list[identity])  # type: ignore[valid-type]  # built at run time
+        self._nothing = identity()
+        self._keys, self._versions = [Hashes()], [Hashes()]
+        self._known: pl.Series | None = None
         self.records_in_pass = 0
 
     def add(self, records: Sequence[msgspec.Raw]) -> None:
         """Count the records of a page of this pass."""
-        for record in records:
-            key, version = self._identify(record)
-            self._keys.append(hash(key))
-            self._versions.append(hash((key, version)))
+        found = self._identify(records)
+        self._keys[-1].add([hash(key) for key, _ in found])
+        self._versions[-1].add([hash(identity) for identity in found])
         self.records_in_pass += len(records)
 
     def unseen(self, records: Sequence[msgspec.Raw]) -> list[msgspec.Raw]:
         """The records of a page that no earlier pass has brought in this version."""
-        hashes = pl.Series("hash", [hash(self._identify(record)) for record in records], dtype=pl.Int64)
-        known = hashes.is_in(self._all_versions.implode())
+        if self._known is None:
+            self._known = sorted_union(self._versions[:-1])
+        known = known_among([hash(identity) for identity in self._identify(records)], self._known)
         return [record for record, is_known in zip(records, known, strict=True) if not is_known]
 
     def versions(self, records: Sequence[msgspec.Raw]) -> frozenset[int]:
         """Which records these are, each in this version."""
-        return frozenset(hash(self._identify(record)) for record in records)
+        return frozenset(hash(identity) for identity in self._identify(records))
 
     def distinct_in_pass(self) -> int:
         """Distinct keys received in this pass."""
-        return _series(self._keys).n_unique()
+        return count_distinct(self._keys[-1:])
 
     def finish_pass(self) -> None:
         """Join this pass with the earlier ones."""
-        self._all_keys = pl.concat([self._all_keys, _series(self._keys)]).unique()
-        self._all_versions = pl.concat([self._all_versions, _series(self._versions)]).unique()
-        self._keys, self._versions, self.records_in_pass = array("q"), array("q"), 0
+        self._keys.append(Hashes())
+        self._versions.append(Hashes())
+        self._known = None
+        self.records_in_pass = 0
 
     @property
     def distinct(self) -> int:
         """Distinct keys received over all the finished passes."""
-        return len(self._all_keys)
+        return count_distinct(self._keys[:-1])
 
-    def _identify(self, record: msgspec.Raw) -> tuple[tuple[bytes, ...], bytes]:
-        """A record's key and version; one without a readable key is its own bytes."""
+    def _identify(self, records: Sequence[msgspec.Raw]) -> list[_Identity]:
+        """Each record's key and version; one without a readable key is its own bytes."""
+        found = self._decoded(records)
+        columns = [[bytes(getattr(one, attribute)) for one in found] for attribute in self._attributes]
+        keys = list(zip(*columns[: self._key_width], strict=True))
+        versions = columns[-1] if self._has_cursor else [bytes(record) for record in records]
+        if any(value in column for column in columns[: self._key_width] for value in _NO_KEY):
+            has_key = [not any(value in key for value in _NO_KEY) for key in keys]
+            own = [(bytes(record),) for record in records]
+            keys = [key if has else alone for key, alone, has in zip(keys, own, has_key, strict=True)]
+            versions = [version if has else b"" for version, has in zip(versions, has_key, strict=True)]
+        return list(zip(keys, versions, strict=True))
+
+    def _decoded(self, records: Sequence[msgspec.Raw]) -> list[Any]:
+        """The members that matter of each record; none of them where it cannot be read."""
         try:
-            members = [bytes(raw) for raw in msgspec.structs.astuple(self._decoder.decode(record))]
+            return self._page.decode(b"[" + b",".join(records) + b"]")
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return (bytes(record),), b""
-        key = tuple(members[: self._key_width])
-        if not all(key) or b"null" in key:
-            return (bytes(record),), b""
-        return key, members[-1] if self._has_cursor else bytes(record)
+            return [self._decoded_alone(record) for record in records]
 
-
-def _series(hashes: "array[int]") -> pl.Series:
-    """The hashes as a polars series, without a copy."""
-    if not hashes:
-        return _EMPTY
-    values = pa.Array.from_buffers(pa.int64(), len(hashes), [None, pa.py_buffer(hashes)])
-    return pl.Series("hash", pl.from_arrow(values))
+    def _decoded_alone(self, record: msgspec.Raw) -> Any:
+        try:
+            return self._one.decode(record)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return self._nothing

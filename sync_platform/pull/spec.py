@@ -31,7 +31,6 @@ from sync_platform.pull.grammar import (
     FieldType,
     IncrementalSpec,
     Literally,
-    MisfitError,
     ScheduleSpec,
     Spec,
     TargetSpec,
@@ -39,6 +38,7 @@ from sync_platform.pull.grammar import (
     require_name,
     require_sql,
 )
+from sync_platform.vocabulary import MisfitError
 
 __all__ = [
     "CHANGE_COLUMN",

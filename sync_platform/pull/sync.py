@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import date
 
 from sync_platform.pull.account import Account
+from sync_platform.pull.ahead import WorkAhead, forget_work, work_ahead, work_of
 from sync_platform.pull.batches import queue_batch
 from sync_platform.pull.closing import close_sync
 from sync_platform.pull.land import LandedSync, Landing, NormalizedManifest, ReadManifest, landing_faults
-from sync_platform.pull.ledger import Ledger
+from sync_platform.pull.ledger import Ledger, ledger_of
 from sync_platform.pull.load import load_sync, missing_rule, require_target
 from sync_platform.pull.normalize import Normalizer
 from sync_platform.pull.progress import ProgressEvent, post
@@ -46,14 +47,16 @@ def read_source(context: PullContext, order: SyncOrder) -> ReadReport:
         PermanentError: the source refused (401, 403), or its answers are not what the YAML says.
     """
     began = time.monotonic()
-    with Ledger(context.address, context.spec.source) as ledger:
+    with ledger_of(context) as ledger:
         started_at = context.now()
         window = _plan(context, ledger, order)
-        require_target(context.address, context.spec)
+        table = require_target(context.address, context.spec)
         landed = _landing(context).sync(time.time_ns())
-        ledger.open_sync(sync_id=landed.sync_id, run_id=context.run_id, window=window, started_at=started_at)
+        ledger.open_sync(sync_id=landed.sync_id, window=window, started_at=started_at)
         context.log(_opening_line(context.spec, landed.sync_id, window))
-    outcome = asyncio.run(_read(context, window, landed))  # no connection waits for a long read
+    # The ledger's connection does not wait for a long read.
+    with work_ahead(context, landed, window, table) as ahead:
+        outcome = asyncio.run(_read(context, window, landed, ahead))
     manifest = ReadManifest(
         sync_id=landed.sync_id,
         source=context.spec.source,
@@ -79,7 +82,7 @@ def read_source(context: PullContext, order: SyncOrder) -> ReadReport:
         next_token=outcome.next_token,
     )
     landed.write_manifest(manifest)  # before the queue, whose entries need it
-    with Ledger(context.address, context.spec.source) as ledger:
+    with ledger_of(context) as ledger:
         ledger.queue_pages(landed.sync_id, outcome.queued)
         _save(ledger, manifest, account_of(manifest, None))
     context.log(
@@ -100,7 +103,7 @@ def normalize(context: PullContext, scope: Scope) -> NormalizeReport:
             `max_rejected_share` were rejected.
     """
     began = time.monotonic()
-    with Ledger(context.address, context.spec.source) as ledger:
+    with ledger_of(context) as ledger:
         syncs = _syncs(context, ledger, scope)
         manifests = [normalize_sync(context, ledger, landed) for landed in syncs]
     reasons: Counter[str] = Counter()
@@ -129,7 +132,7 @@ def load(context: PullContext, scope: Scope) -> LoadReport:
     """
     began = time.monotonic()
     accounts = {}
-    with Ledger(context.address, context.spec.source) as ledger:
+    with ledger_of(context) as ledger:
         for landed in _syncs(context, ledger, scope):
             account = _load_or_queue(context, ledger, landed)
             accounts[landed.sync_id] = account
@@ -147,7 +150,7 @@ def close(context: PullContext, scope: Scope) -> tuple[CloseReport, ...]:
     Raises:
         PermanentError: the rows of a sync were not loaded, so that its account does not balance.
     """
-    with Ledger(context.address, context.spec.source) as ledger:
+    with ledger_of(context) as ledger:
         reports = tuple(
             close_sync(context, ledger, landed, row)
             for landed in _syncs(context, ledger, scope)
@@ -158,52 +161,8 @@ def close(context: PullContext, scope: Scope) -> tuple[CloseReport, ...]:
             now=context.now(),
             needed=ledger.syncs_with_pending_batches() | {report.sync_id for report in reports},
         )
+    forget_work(context.spec.source)
     return reports
-
-
-def fail(context: PullContext, reason: str) -> bool:
-    """Close the sync that this run began as failed, with the reason.
-
-    A run that began none gets a row of its own, so that the log tells of every failure.
-
-    Returns:
-        False when the run had been closed before; a rerun changes nothing.
-    """
-    with Ledger(context.address, context.spec.source) as ledger:
-        now = context.now()
-        if ledger.fail_syncs(run_id=context.run_id, reason=reason, at=now):
-            return True
-        if ledger.run_is_logged(context.run_id):
-            return False
-        ledger.log_failed_start(
-            sync_id=time.time_ns(), run_id=context.run_id, sync_type="incremental", reason=reason, at=now
-        )
-        return True
-
-
-def had_failed_before(context: PullContext) -> bool:
-    """Whether the sync before this run's one failed, so that a success is a recovery worth telling."""
-    with Ledger(context.address, context.spec.source) as ledger:
-        sync_id = ledger.sync_of_run(context.run_id)
-        return sync_id is not None and ledger.status_before(sync_id) == "failed"
-
-
-def abandoned_runs(context: PullContext) -> tuple[str, ...]:
-    """Close syncs that still say running as failed and return their Dagster run ids.
-
-    Call it with the sync's lock held: whoever says running then is dead. What the dead left unfinished in
-    the landing zone goes.
-    """
-    reason = (
-        "the run ended before the sync was closed: killed, or only some of its assets were run; "
-        "run the others, or let the next sync read again"
-    )
-    with Ledger(context.address, context.spec.source) as ledger:
-        dead = ledger.running_syncs(run_id=context.run_id)
-        for row in dead:
-            ledger.fail_syncs(run_id=row["run_id"], reason=reason, at=context.now())
-    _landing(context).sweep()
-    return tuple(dict.fromkeys(row["run_id"] for row in dead))
 
 
 def _plan(context: PullContext, ledger: Ledger, order: SyncOrder) -> Window:
@@ -221,9 +180,17 @@ def _plan(context: PullContext, ledger: Ledger, order: SyncOrder) -> Window:
     return plan_window(order, spec.incremental, watermark=watermark, now=now, full_is_due=full_is_due)
 
 
-async def _read(context: PullContext, window: Window, landed: LandedSync) -> ReadOutcome:
+async def _read(context: PullContext, window: Window, landed: LandedSync, ahead: WorkAhead) -> ReadOutcome:
     async with client_for(context.spec, context.environment) as client:
-        reader = Reader(context.spec, window, client=client, landed=landed, now=context.now, log=context.log)
+        reader = Reader(
+            context.spec,
+            window,
+            client=client,
+            landed=landed,
+            ahead=ahead,
+            now=context.now,
+            log=context.log,
+        )
         return await reader.read()
 
 
@@ -233,7 +200,9 @@ def _load_or_queue(context: PullContext, ledger: Ledger, landed: LandedSync) -> 
     account = account_of(manifest, landed.normalized_manifest)
     try:
         missing = missing_rule(context, ledger, landed)
-        account = load_sync(context, ledger, landed, before=account, missing=missing)
+        work = work_of(context, landed)
+        begun = None if work is None else work.take_load()
+        account = load_sync(context, ledger, landed, before=account, missing=missing, begun=begun)
     except DatabaseBusyError as error:
         manifest, account = queue_batch(context, ledger, landed, error, before=account)
     _save(ledger, manifest, account)
@@ -241,19 +210,21 @@ def _load_or_queue(context: PullContext, ledger: Ledger, landed: LandedSync) -> 
 
 
 def normalize_sync(context: PullContext, ledger: Ledger, landed: LandedSync) -> NormalizedManifest:
-    """Normalize one landed sync, block by block."""
-    manifest = landed.read_manifest
-    landed.forget_rows()
+    """Normalize one landed sync, block by block, but for what its own run has done ahead."""
+    manifest, work = landed.read_manifest, work_of(context, landed)
+    ready = {} if work is None else work.blocks
+    landed.forget_rows(but=ready)
     normalizer = Normalizer(context.spec, manifest.window)
     rows = records = outside_window = 0
     reasons: Counter[str] = Counter()
     newest: Position | None = None
     quarantine_ids: list[int] = []
     for number in range(1, manifest.blocks + 1):
-        block = normalizer.block(list(landed.pages(number)), batch=number)
-        landed.write_rows(number, block.rows)
+        if (block := ready.get(number)) is None:
+            block = normalizer.block(list(landed.pages(number)), batch=number)
+            landed.write_rows(number, block.rows)
         quarantine_ids += ledger.quarantine(landed.sync_id, block.rejected)
-        rows, records = rows + len(block.rows), records + block.records
+        rows, records = rows + block.row_count, records + block.records
         outside_window += block.outside_window
         reasons.update(reject.reason for reject in block.rejected)
         newest = later(newest, block.newest_change_at)
@@ -287,6 +258,7 @@ def _refuse_a_bad_source(spec: ApiSyncSpec, read: ReadManifest, normalized: Norm
 
 def _syncs(context: PullContext, ledger: Ledger, scope: Scope) -> list[LandedSync]:
     """The syncs that a step works on: this run's own, else what has landed for its days."""
+    ledger.require_turn()
     landing = _landing(context)
     own = ledger.sync_of_run(scope.run_id)
     if own is not None:
@@ -298,7 +270,7 @@ def _syncs(context: PullContext, ledger: Ledger, scope: Scope) -> list[LandedSyn
             f"materialize external_{context.spec.source}_pages first"
         )
     for landed in found:
-        ledger.adopt_sync(sync_id=landed.sync_id, run_id=context.run_id)
+        ledger.adopt_sync(landed.sync_id)
     return found
 
 

@@ -17,6 +17,7 @@ class Account:
         selected: customers that the source returned.
         delivered: taken by the receiver in this push.
         already_delivered: the receiver had their payload before.
+        suppressed: not to be sent to any more when their turn came; only where a gate is asked.
         dead: refused, or failed on every try; named in push_deliveries with a reason.
         in_doubt: sent, and nobody knows whether they arrived.
         planned: not sent yet.
@@ -25,6 +26,7 @@ class Account:
     selected: int = 0
     delivered: int = 0
     already_delivered: int = 0
+    suppressed: int = 0
     dead: int = 0
     in_doubt: int = 0
     planned: int = 0
@@ -32,7 +34,8 @@ class Account:
     @property
     def accounted(self) -> int:
         """The sum of all the ends that a selected customer can have."""
-        return self.delivered + self.already_delivered + self.dead + self.in_doubt + self.planned
+        sent = self.delivered + self.already_delivered
+        return sent + self.suppressed + self.dead + self.in_doubt + self.planned
 
     @property
     def is_balanced(self) -> bool:
@@ -40,8 +43,8 @@ class Account:
         return self.selected == self.accounted
 
     def terms(self) -> dict[str, int]:
-        """Every term by its name, in the order in which it is shown."""
-        return asdict(self)
+        """Every term by its name, in the order in which it is shown; `suppressed` where there are any."""
+        return {name: count for name, count in asdict(self).items() if count or name != "suppressed"}
 
 
 def status_of(account: Account, *, is_limited: bool, after_each_pending: int = 0) -> Status:

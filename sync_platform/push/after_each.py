@@ -32,14 +32,12 @@ class AfterEach:
         self._template = None if spec.http is None else Template(spec.http, _NAMES)
 
     async def drain(self) -> None:
-        """Do what earlier pushes left undone, once for each item."""
-        seen = ""
+        """Do what earlier pushes left undone, once for each delivery, with what was delivered then."""
+        seen = 0
         while rows := await self._clerk.do(self._ledger.pending_after_each, after=seen, most=_GROUP):
             for row in rows:
-                await self.run(
-                    row["customer_id"], row["payload"], row["idempotency_key"], row["last_status_code"]
-                )
-            seen = rows[-1]["customer_id"]
+                await self.run(row["customer_id"], row["payload"], row["idempotency_key"], row["status_code"])
+            seen = rows[-1]["id"]
 
     async def run(
         self, customer_id: str, payload: str, idempotency_key: str, status_code: int | None
@@ -59,7 +57,7 @@ class AfterEach:
             else:
                 await self._call(values)
         except SyncPlatformError as error:
-            await self._clerk.do(self._ledger.fail_after_each, customer_id, str(error))
+            await self._clerk.do(self._ledger.fail_after_each, idempotency_key, str(error))
 
     async def _call(self, values: Mapping[str, Any]) -> None:
         if self._spec.http is None or self._template is None:
@@ -70,4 +68,4 @@ class AfterEach:
         outcome = await self._wire.call_after(self._spec.http, self._template.parts(values), body, key)
         if outcome.kind != "delivered":
             raise PermanentError(f"after_each failed: {outcome.reason}. The next push tries it again.")
-        await self._clerk.do(self._ledger.finish_after_each, values["customer_id"], values["idempotency_key"])
+        await self._clerk.do(self._ledger.finish_after_each, values["idempotency_key"])

@@ -14,10 +14,17 @@ R = TypeVar("R")
 
 
 class Clerk:
-    """Lets a blocking ledger work beside the event loop, one call after the other; a context manager."""
+    """Lets a blocking ledger work beside the event loop, one call after the other; a context manager.
 
-    def __init__(self, ledger: PushLedger) -> None:
+    Args:
+        ledger: whose calls are made.
+        is_alone: make them on the loop itself, where nothing else has to go on meanwhile; the way through a
+            thread and back costs as much as a small statement.
+    """
+
+    def __init__(self, ledger: PushLedger, *, is_alone: bool = False) -> None:
         self.ledger = ledger
+        self._is_alone = is_alone
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="push-ledger")
 
     def __enter__(self) -> Self:
@@ -30,5 +37,7 @@ class Clerk:
 
     async def do(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run one call of the ledger and return what it returns, or raise what it raises."""
+        if self._is_alone:
+            return work(*args, **kwargs)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, partial(work, *args, **kwargs))

@@ -5,7 +5,7 @@ is decided elsewhere. A ledger is used by one thread at a time.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -25,6 +25,7 @@ from sync_platform.warehouse.statements import statement
 Row = dict[str, Any]
 PushKind = Literal["push", "replay"]
 
+_MANY = 1000
 _COPY_STAGED = "copy push_staged (position, customer_id, payload, request, payload_hash) from stdin"
 
 
@@ -80,6 +81,8 @@ class PushLedger:
         self._connection = connect(address, autocommit=True)
         if is_relaxed:
             self._connection.execute("set synchronous_commit = off")
+            # Planning the same small statement anew costs as much as running it.
+            self._connection.execute("set plan_cache_mode = force_generic_plan")
 
     def __enter__(self) -> Self:
         return self
@@ -144,6 +147,9 @@ class PushLedger:
             self._execute("plan_judged", round_id=round_id)
             self.save_account(account, requests=0)
         self._connection.execute("drop table push_staged, push_judged")
+        if account.planned >= _MANY:
+            # Else the planner goes by the table as it was, and reads all of it for each small statement.
+            self._connection.execute("analyze push_deliveries")
 
     def sample(self, *, most: int) -> list[Row]:
         """Some of those whom the judged plan would send to: `{customer_id, payload}`; for a dry run."""
@@ -151,10 +157,25 @@ class PushLedger:
 
     def plan_replay(self) -> int:
         """Plan again what is dead or parked in doubt; returns how many."""
-        return len(self._execute("plan_replay"))
+        return int(self._one("plan_replay")["planned"])
+
+    def plan_resumed(self, *, with_dead: bool) -> Account:
+        """Take over what the ledger holds for the target, the dead too where these are tried again."""
+        return Account(**self._one("plan_resumed", with_dead=with_dead))
+
+    def suppress(self, customer_id: str, reason: str) -> None:
+        """Note that a claimed customer is not sent to any more."""
+        self._execute("suppress", customer_id=customer_id, reason=reason)
 
     def claim(
-        self, *, statuses: Sequence[str], after: int, up_to: int, most: int, hold_s: float
+        self,
+        *,
+        statuses: Sequence[str],
+        after: int,
+        up_to: int,
+        most: int,
+        hold_s: float,
+        prefers_fresh: bool = False,
     ) -> list[Item]:
         """Commit the intent to send up to `most` customers and return them in order.
 
@@ -164,12 +185,19 @@ class PushLedger:
             up_to: position of the last customer that this push may take at all.
             most: how many.
             hold_s: how long another process must not send.
+            prefers_fresh: take those who have not been tried first, and not the retries that are due.
 
         Raises:
             LostTargetError: nothing could be claimed because another push took over.
         """
         rows = self._execute(
-            "claim", statuses=list(statuses), after=after, up_to=up_to, most=most, hold_s=hold_s
+            "claim",
+            statuses=list(statuses),
+            after=after,
+            up_to=up_to,
+            most=most,
+            hold_s=hold_s,
+            prefers_fresh=prefers_fresh,
         )
         if not rows and not self.owns_target():
             raise self.lost()
@@ -242,7 +270,7 @@ class PushLedger:
     def save_account(self, account: Account, *, requests: int, after_each_pending: int = 0) -> None:
         """Write the account as far as it is known."""
         self._execute(
-            "save_account", requests=requests, after_each_pending=after_each_pending, **account.terms()
+            "save_account", requests=requests, after_each_pending=after_each_pending, **asdict(account)
         )
 
     def close_push(self, *, status: Status, error: str | None, at: datetime) -> None:
@@ -277,32 +305,31 @@ class PushLedger:
         """What is dead or in doubt, with the reason."""
         return self._execute("open_deliveries", most=most)
 
-    def pending_after_each(self, *, after: str, most: int) -> list[Row]:
-        """Delivered customers whose step is still to be done, in order of their keys."""
+    def pending_after_each(self, *, after: int, most: int) -> list[Row]:
+        """Deliveries whose step is still to be done, in their order; each with its id."""
         return self._execute("pending_after_each", after=after, most=most)
 
     def count_pending_after_each(self) -> int:
-        """How many delivered customers still wait for their step."""
+        """How many deliveries still wait for their step."""
         return int(self._one("count_pending_after_each")["pending"])
 
     def run_after_each(self, name: str, values: Mapping[str, Any]) -> None:
-        """Execute the SQL step of one delivered customer and note it as done, both or neither, once.
+        """Execute the SQL step of one delivery and note it as done, both or neither, once.
 
         Raises:
             RetryableError, PermanentError: Postgres refused; nothing was noted.
         """
         with classifying(f"running after_each {name}"), self._connection.transaction():
-            if self.finish_after_each(values["customer_id"], values["idempotency_key"]):
+            if self.finish_after_each(values["idempotency_key"]):
                 self._connection.execute(statement(name), values)
 
-    def finish_after_each(self, customer_id: str, idempotency_key: str) -> bool:
-        """Note the step of one customer as done; False when it had been."""
-        values = {"customer_id": customer_id, "idempotency_key": idempotency_key}
-        return bool(self._execute("finish_after_each", **values))
+    def finish_after_each(self, idempotency_key: str) -> bool:
+        """Note the step of one delivery as done; False when it had been."""
+        return bool(self._execute("finish_after_each", idempotency_key=idempotency_key))
 
-    def fail_after_each(self, customer_id: str, error: str) -> None:
-        """Note why the step of one customer failed."""
-        self._execute("fail_after_each", customer_id=customer_id, error=error)
+    def fail_after_each(self, idempotency_key: str, error: str) -> None:
+        """Note why the step of one delivery failed."""
+        self._execute("fail_after_each", idempotency_key=idempotency_key, error=error)
 
     def lost(self) -> LostTargetError:
         """Return the error of a push that may not send any more."""

@@ -7,11 +7,12 @@ Pure: a reply or an exception in, an outcome out. Reasons quote nothing that was
 | what `success` says, else 2xx | delivered |
 | 2xx that `success` does not fit | refused (or retry, where `otherwise` says so) |
 | 401, 403 | unauthorized: the push stops |
+| 401 whose token could be renewed | renewed: no failed try |
 | 429 | slow_down: no failed try |
 | 502, 504, time-out, connection lost after the request began | in_doubt |
 | 408, 409, 425, other 5xx | retry |
 | other 4xx, redirects | refused |
-| no connection at all | unreachable: nothing was sent, no failed try |
+| nothing was written | unreachable: no failed try |
 """
 
 import re
@@ -21,8 +22,6 @@ from datetime import datetime
 from typing import Literal
 from urllib.parse import urljoin
 
-import aiohttp
-
 from sync_platform.api.actions import matching_action
 from sync_platform.api.exchange import Reply
 from sync_platform.api.failures import classify_exception, classify_status, reply_date
@@ -30,7 +29,9 @@ from sync_platform.api.spec import ResponseAction
 from sync_platform.api.urls import shown_origin
 from sync_platform.push.spec import SuccessSpec
 
-Kind = Literal["delivered", "refused", "retry", "slow_down", "unauthorized", "unreachable", "in_doubt"]
+Kind = Literal[
+    "delivered", "refused", "retry", "slow_down", "renewed", "unauthorized", "unreachable", "in_doubt"
+]
 
 _IN_DOUBT_STATUSES = frozenset({502, 504})
 _RETRIED_CLIENT_STATUSES = frozenset({408, 409, 425})
@@ -99,10 +100,15 @@ def judge_reply(reply: Reply, success: SuccessSpec | None, now: datetime) -> Out
     )
 
 
-def judge_exception(error: BaseException) -> Outcome:
-    """Return what a request without a whole reply means: only a connection that was never made is clean."""
+def judge_exception(error: BaseException, *, has_begun: bool) -> Outcome:
+    """Return what a request without a whole reply means: only one that was never written is clean.
+
+    Args:
+        error: what the transport raised.
+        has_begun: something of the request may have been written.
+    """
     reason = classify_exception(error).reason
-    if _never_connected(error):
+    if not has_begun:
         return Outcome("unreachable", reason=reason, is_receiver_failing=True, is_undoubted=True)
     return Outcome("in_doubt", reason=reason, is_receiver_failing=True)
 
@@ -154,15 +160,6 @@ def _pause_s(reply: Reply, retry_after_s: float | None, now: datetime) -> float 
 
 def _seconds_until(reset: int, now: datetime) -> float:
     return float(reset) if reset < _PAST_S else max(0.0, reset - now.timestamp())
-
-
-def _never_connected(error: BaseException) -> bool:
-    link: BaseException | None = error
-    while link is not None:
-        if isinstance(link, aiohttp.ClientConnectorError):
-            return True
-        link = link.__cause__
-    return False
 
 
 def is_hopeless(error: BaseException) -> bool:

@@ -14,6 +14,9 @@ DEFAULT_WAIT_S = 4.0
 _CLAIM_AHEAD_S = 0.25
 _FIRST_PENALTY_S = 0.02
 _LONGEST_PENALTY_S = 30.0
+_MARGIN_SHARE, _LONGEST_MARGIN_S = 0.01, 0.001
+"""What is added to each gap, so that a request that arrives a little late does not make the next gap too
+short at the receiver."""
 _PENALTY_DECAY = 0.8
 _FORGOTTEN_PENALTY_S = 0.002
 
@@ -48,6 +51,10 @@ class Pacer:
         return DEFAULT_WAIT_S if self.spec.wait_s is None else self.spec.wait_s
 
     @property
+    def _margin_s(self) -> float:
+        return min(self.gap_s * _MARGIN_SHARE, _LONGEST_MARGIN_S)
+
+    @property
     def is_paced(self) -> bool:
         """Whether there is a gap to keep."""
         return self.gap_s > 0
@@ -73,12 +80,17 @@ class Pacer:
             paced_s = self._virtual_s - (self._burst - 1) * self.gap_s
         else:
             paced_s = max(self._last_start_s, self._last_reply_s) + self.gap_s
-        return max(paced_s, self.not_before_s, self._last_start_s + self._penalty_s)
+        return max(paced_s + self._margin_s, self.not_before_s, self._last_start_s + self._penalty_s)
 
     def note_start(self, now_s: float) -> None:
         """Note that a request starts."""
         self._last_start_s = now_s
         self._virtual_s = max(self._virtual_s, now_s) + self.gap_s
+
+    def note_written(self, now_s: float) -> None:
+        """Note that the request that started last is on its way only now; the next gap counts from here."""
+        self._virtual_s += now_s - self._last_start_s
+        self._last_start_s = now_s
 
     def note_reply(self, now_s: float) -> None:
         """Note that a reply has come, or that none will."""

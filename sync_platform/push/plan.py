@@ -93,9 +93,9 @@ def _rendered(
                 f"The key `{spec.key}` is no column of the source {spec.source}. "
                 f"Its columns: {', '.join(columns)}."
             )
-        template = Template(spec.request, columns)
+        template = Template(spec.request, [*columns, *context.constants])
         for position, row in enumerate(cursor, start=1):
-            yield position, _key_of(context, row), template.render(row)
+            yield position, _key_of(context, row), template.render({**context.constants, **row})
 
 
 def _key_of(context: PushContext, row: Mapping[str, Any]) -> str:

@@ -48,6 +48,7 @@ def verdict_on(
         "delivered": Verdict("delivered"),
         "refused": Verdict("dead"),
         "unauthorized": Verdict(waiting, is_untried=True),
+        "renewed": Verdict(waiting, 0.0, is_untried=True),
         "unreachable": Verdict(waiting, backoff_s, is_untried=True),
         "slow_down": Verdict(waiting, 0.0, is_untried=True),
     }

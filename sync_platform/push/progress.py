@@ -3,9 +3,9 @@
 The engine posts events; the CLI's bar and the log listen. Nothing is decided by progress.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+
+from sync_platform.listeners import Listeners
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,21 +31,6 @@ class PushProgress:
     is_last: bool
 
 
-Listener = Callable[[PushProgress], None]
-_listeners: list[Listener] = []
-
-
-@contextmanager
-def listen(listener: Listener) -> Iterator[None]:
-    """Call `listener` with every event that a push in this process posts meanwhile."""
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.remove(listener)
-
-
-def post(event: PushProgress) -> None:
-    """Tell every listener."""
-    for listener in tuple(_listeners):
-        listener(event)
+_listeners: Listeners[PushProgress] = Listeners()
+listen = _listeners.listen
+post = _listeners.post

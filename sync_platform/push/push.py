@@ -11,12 +11,14 @@ from contextlib import suppress
 
 from sync_platform.push.account import Account, status_of
 from sync_platform.push.clerk import Clerk
+from sync_platform.push.intents import LEASE_S, Intents
 from sync_platform.push.ledger import PushLedger
 from sync_platform.push.meter import Meter
 from sync_platform.push.pace import Pacer
 from sync_platform.push.plan import masked_samples, stage_and_judge
+from sync_platform.push.reception import Reception
 from sync_platform.push.reports import PushContext, PushReport
-from sync_platform.push.send import LEASE_S, Sender
+from sync_platform.push.send import Sender
 from sync_platform.push.wire import Wire
 from sync_platform.vocabulary import SyncPlatformError
 
@@ -67,6 +69,28 @@ def replay(context: PushContext) -> PushReport:
     return _run(context, "replay", plan)
 
 
+def resume(context: PushContext, *, with_dead: bool = False) -> PushReport:
+    """Send what the ledger still holds for the target, without asking the source again.
+
+    The account is of everybody whom the ledger knows. A rerun sends what is left.
+
+    Args:
+        context: as for `run_push`.
+        with_dead: try the dead again too.
+
+    Raises:
+        As `run_push`.
+    """
+
+    def plan(ledger: PushLedger, round_id: int) -> Account:
+        del round_id
+        account = ledger.plan_resumed(with_dead=with_dead)
+        ledger.save_account(account, requests=0)
+        return account
+
+    return _run(context, "push", plan)
+
+
 def fail(context: PushContext, reason: str) -> None:
     """Close a push of this run that still says running as failed; a rerun changes nothing."""
     with PushLedger(context.address, context.target, push_id=0) as ledger:
@@ -76,13 +100,13 @@ def fail(context: PushContext, reason: str) -> None:
 
 
 def had_failed_before(context: PushContext) -> bool:
-    """Whether the push before this run's one failed, so that a success is a recovery worth telling."""
+    """Whether the push before this run's one failed or stopped early, so that its end is worth telling."""
     with PushLedger(context.address, context.target, push_id=0) as ledger:
         row = ledger.push_row(run_id=context.run_id)
     if row is None:
         return False
     with PushLedger(context.address, context.target, push_id=row["push_id"]) as ledger:
-        return ledger.status_before() == "failed"
+        return ledger.status_before() in {"failed", "incomplete"}
 
 
 def abandoned_runs(context: PushContext) -> tuple[str, ...]:
@@ -122,8 +146,11 @@ def _take_over(context: PushContext, ledger: PushLedger) -> float:
     for row in ledger.running_pushes(run_id=""):
         ledger.close_abandoned(row, error=NO_WORD, at=context.now())
     ledger.recover_sending(_UNSEEN_END)
-    # A push that only lost its lock may go on believing in it for this long.
-    return max(hold_s, 2 * LEASE_S) if was_open else hold_s
+    if not was_open:
+        return hold_s
+    # A push that only lost its lock may go on believing in it for the length of a lease, and a dead one may
+    # have sent a moment ago.
+    return max(hold_s, 2 * LEASE_S, LEASE_S + Pacer(context.spec.pace).gap_s)
 
 
 def _send_planned(
@@ -164,24 +191,34 @@ async def _send(
     context: PushContext, ledger: PushLedger, meter: Meter, *, up_to: int, hold_s: float
 ) -> tuple[str | None, int]:
     spec = context.spec
-    pacer = Pacer(spec.pace, not_before_s=time.monotonic() + hold_s)
+    pacer = Pacer(spec.pace, not_before_s=context.clock.monotonic_s() + hold_s)
+    reception = Reception(spec.breaker, pacer, context.log)
     with (
         PushLedger(
             context.address, context.target, ledger.push_id, is_relaxed=not pacer.is_paced
         ) as outcomes_ledger,
-        Clerk(ledger) as intents,
-        Clerk(outcomes_ledger) as outcomes,
+        Clerk(ledger) as clerk,
+        Clerk(outcomes_ledger, is_alone=spec.max_in_flight == 1) as outcomes,
     ):
         async with Wire(spec, context.environment) as wire:
             sender = Sender(
                 spec,
                 wire=wire,
-                intents=intents,
+                intents=Intents(
+                    spec,
+                    clerk=clerk,
+                    pacer=pacer,
+                    reception=reception,
+                    up_to=up_to,
+                    clock=context.clock,
+                ),
                 outcomes=outcomes,
                 pacer=pacer,
-                up_to=up_to,
+                reception=reception,
                 meter=meter,
-                log=context.log,
+                clock=context.clock,
+                gate=context.gate,
+                halted=context.halted,
             )
             meter.tell()
             reason = await sender.run()

@@ -69,7 +69,9 @@ class Template:
     def parts(self, row: Row) -> dict[str, Any]:
         """Return url, params and headers of one row; what is null is left out."""
         return {
-            "url": _PLACEHOLDER.sub(lambda found: quote(_text(row[found[1]]), safe=""), self._spec.url),
+            "url": _PLACEHOLDER.sub(
+                lambda found: quote(as_plain_text(row[found[1]]), safe=""), self._spec.url
+            ),
             "params": _pairs(self._spec.params, row),
             "headers": _pairs(self._spec.headers, row),
         }
@@ -104,24 +106,24 @@ def _filled_text(template: str, row: Row) -> Any:
     whole = _PLACEHOLDER.fullmatch(template)
     if whole:
         return row[whole[1]]
-    return _PLACEHOLDER.sub(lambda found: _text(row[found[1]]), template)
+    return _PLACEHOLDER.sub(lambda found: as_plain_text(row[found[1]]), template)
 
 
 def _pairs(template: Mapping[str, Any], row: Row) -> list[list[str]]:
     filled = ((name, _filled_text(text, row)) for name, text in _listed(template))
-    return [[name, _text(value)] for name, value in filled if value is not None]
+    return [[name, as_plain_text(value)] for name, value in filled if value is not None]
 
 
 def _listed(template: Mapping[str, Any]) -> list[list[str]]:
     """Write a mapping as pairs; a list of values is a repeated name."""
     return [
-        [name, _text(element)]
+        [name, as_plain_text(element)]
         for name, value in template.items()
         for element in (value if isinstance(value, list) else [value])
     ]
 
 
-def _text(value: Any) -> str:
+def as_plain_text(value: Any) -> str:
     """Write a value as a URL or header does; null is empty."""
     if value is None:
         return ""

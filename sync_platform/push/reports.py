@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sync_platform.api.clock import SYSTEM_CLOCK, Clock
 from sync_platform.push.account import Account, Status
+from sync_platform.push.gate import Gate
 from sync_platform.push.spec import ApiPushSpec
 from sync_platform.warehouse.address import DatabaseAddress
 
@@ -23,6 +25,10 @@ class PushContext:
         log: tells a person one line.
         now: the clock; UTC.
         parameters: what the source's SQL binds, if anything.
+        constants: values that the request may use as if every row had them; a column of the same name wins.
+        gate: asked right before each request whether it may go out; None lets all pass.
+        halted: why the push must come to rest now, or None; asked all the time, so it never blocks.
+        clock: what paces; tests turn it. What holds across pushes goes by the database's clock.
     """
 
     spec: ApiPushSpec
@@ -33,6 +39,10 @@ class PushContext:
     log: Callable[[str], None]
     now: Callable[[], datetime]
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    gate: Gate | None = None
+    halted: Callable[[], str | None] = lambda: None
+    clock: Clock = SYSTEM_CLOCK
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,9 @@ class _Spec(BaseModel):
 class PushRequestSpec(_Spec):
     """The request of one item; `{column}` stands for a column of the source, `${NAME}` for a variable."""
 
-    method: Literal["POST", "PUT", "PATCH", "DELETE"] = Field(default="POST", description="HTTP method.")
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = Field(
+        default="POST", description="HTTP method."
+    )
     url: str = Field(
         description="The whole URL; `{column}` may stand in its path, percent-encoded when filled."
     )
@@ -130,8 +132,10 @@ class SignSpec(_Spec):
 class PushScheduleSpec(_Spec):
     """When the push starts by itself."""
 
-    cron: str
-    status: Literal["running", "stopped"] = "running"
+    cron: str = Field(description="Five fields, in the platform's time zone.")
+    status: Literal["running", "stopped"] = Field(
+        default="running", description="Whether it ships switched on."
+    )
 
 
 class ApiPushSpec(_Spec):

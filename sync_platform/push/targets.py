@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
 
-from sync_platform.vocabulary import PermanentError
+from sync_platform.vocabulary import SettingsError
 
 _FORBIDDEN_NETWORKS = tuple(
     map(
@@ -22,7 +22,7 @@ _FORBIDDEN_NETWORKS = tuple(
 _FORBIDDEN_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
 
 
-class ForbiddenTargetError(PermanentError):
+class ForbiddenTargetError(SettingsError):
     """The URL leads to a link-local or cloud-metadata address; nothing was sent there."""
 
 

@@ -5,7 +5,9 @@ no redirect is followed: a POST that is repeated behind the ledger's back would 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -13,7 +15,7 @@ from urllib.parse import quote
 import msgspec
 from pydantic import TypeAdapter
 
-from sync_platform.api.auth import Authenticator, OAuth2Credentials, fixed_credentials
+from sync_platform.api.auth import Authenticator, OAuth2Credentials, auth_in_use, fixed_credentials
 from sync_platform.api.clock import SYSTEM_CLOCK
 from sync_platform.api.environment import names_in, pick, resolve, substitute
 from sync_platform.api.exchange import Credentials, Exchange, Reply, WireRequest
@@ -28,7 +30,7 @@ from sync_platform.push.outcome import Outcome
 from sync_platform.push.render import fixed_parts
 from sync_platform.push.signing import signature_headers, signing_key
 from sync_platform.push.spec import ApiPushSpec, PushRequestSpec
-from sync_platform.push.targets import ForbiddenTargetError, GuardedResolver, require_allowed_target
+from sync_platform.push.targets import GuardedResolver, require_allowed_target
 from sync_platform.vocabulary import PermanentError, SyncPlatformError
 
 _MAX_REPLY_MB = 1
@@ -37,6 +39,19 @@ _KEEPALIVE_S = 3.0
 request that meets a closing connection would be in doubt."""
 _UNAUTHORIZED = 401
 _AUTH: TypeAdapter[AuthSpec] = TypeAdapter(AuthSpec)
+
+
+class PutOffError(SyncPlatformError):
+    """A request was ready and did not go out; it may at another time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """Where a request goes, variables put in; often the same for every item."""
+
+    url: str
+    headers: Pairs
+    description: str
 
 
 class Wire:
@@ -57,7 +72,6 @@ class Wire:
         self._origin_url = _origin_of(spec.request.url, self._known)
         self._has_variables = bool(names_in(spec.request.json_body))
         self._has_body = spec.request.json_body is not None
-        self._fixed = fixed_parts(spec.request)
         self._key = signing_key(resolve(spec.sign.secret, environment)) if spec.sign else None
         self._resolver = GuardedResolver()
         self._exchange = Exchange(
@@ -67,8 +81,12 @@ class Wire:
             clock=SYSTEM_CLOCK,
             resolver=self._resolver,
             keepalive_s=_KEEPALIVE_S,
+            asks_before_write=True,
         )
-        self._auth = self._authenticator(_AUTH.validate_python(resolve(spec.auth.model_dump(), environment)))
+        self._refused: Credentials | None = None
+        self._renewed_for: set[str] = set()
+        auth = auth_in_use(spec.auth, environment)
+        self._auth = self._authenticator(_AUTH.validate_python(resolve(auth.model_dump(), environment)))
         self._after_known: dict[str, str] = {}
         if spec.after_each is not None and spec.after_each.http is not None:
             self._after_known = pick(names_in(spec.after_each.http.model_dump()), environment)
@@ -92,16 +110,30 @@ class Wire:
         """
         await self._auth.credentials()
 
-    async def send(self, item: Item) -> Outcome:
-        """Send one item and return what became of it; a refused OAuth2 token is renewed once.
+    async def send(self, item: Item, before_write: Callable[[], Awaitable[None]]) -> Outcome:
+        """Send one item and return what became of it.
+
+        Args:
+            item: whom and what.
+            before_write: awaited when the request is ready and goes to the socket next; what it raises, this
+                raises, and nothing was sent.
 
         Raises:
             ForbiddenTargetError, PermanentError: no item could ever be sent this way; nothing was sent.
+            RetryableError: the token endpoint did not answer; nothing was sent.
         """
         request = self._request(item)
-        outcome, credentials = await self._exchanged(request, None)
-        if outcome.status_code == _UNAUTHORIZED and await self._auth.renew(credentials):
-            outcome, _ = await self._exchanged(request, credentials)
+        credentials = await self._auth.credentials()
+        if credentials == self._refused:
+            # The token endpoint gave the same token again: nobody need be asked with it.
+            return Outcome("unauthorized", _UNAUTHORIZED, "status 401 Unauthorized", is_undoubted=True)
+        outcome = await self._exchanged(request, credentials, before_write)
+        if outcome.status_code != _UNAUTHORIZED:
+            self._renewed_for.discard(item.idempotency_key)
+        elif item.idempotency_key not in self._renewed_for and await self._auth.renew(credentials):
+            self._renewed_for.add(item.idempotency_key)
+            self._refused = credentials
+            return replace(outcome, kind="renewed")
         return outcome
 
     async def call_after(
@@ -121,54 +153,56 @@ class Wire:
         try:
             reply = await self._exchange.once(request, Credentials())
         except TransportErrors as error:
-            return judging.judge_exception(error)
+            return judging.judge_exception(error, has_begun=True)
         return judging.judge_reply(reply, None, SYSTEM_CLOCK.now())
 
     async def _exchanged(
-        self, request: WireRequest, refused: Credentials | None
-    ) -> tuple[Outcome, Credentials]:
-        credentials = await self._auth.credentials()
-        if credentials == refused:
-            return Outcome(
-                "unauthorized", _UNAUTHORIZED, "status 401 Unauthorized", is_undoubted=True
-            ), credentials
+        self, request: WireRequest, credentials: Credentials, before_write: Callable[[], Awaitable[None]]
+    ) -> Outcome:
+        has_begun = False
+
+        async def begin() -> None:
+            nonlocal has_begun
+            await before_write()
+            has_begun = True
+
         try:
-            reply = await self._exchange.once(request, credentials)
-        except ForbiddenTargetError:
-            raise
+            reply = await self._exchange.once(request, credentials, before_write=begin)
         except TransportErrors as error:
             if judging.is_hopeless(error):
                 raise PermanentError(
                     f"{request.description} cannot be sent: {classify_exception(error).reason}. "
                     "Check request.url and the receiver's certificate."
                 ) from None
-            return judging.judge_exception(error), credentials
+            return judging.judge_exception(error, has_begun=has_begun)
         except SyncPlatformError as error:
-            return Outcome("in_doubt", reason=f"the reply could not be read: {error}"), credentials
-        return judging.judge_reply(reply, self._spec.success, SYSTEM_CLOCK.now()), credentials
+            if not has_begun:
+                raise
+            return Outcome("in_doubt", reason=f"the reply could not be read: {error}")
+        return judging.judge_reply(reply, self._spec.success, SYSTEM_CLOCK.now())
 
     def _request(self, item: Item) -> WireRequest:
-        parts = self._fixed if item.request is None else item.request
+        address = self._fixed_address if item.request is None else self._address(item.request)
         body = item.payload if self._has_body else b""
         if self._has_variables:
             body = msgspec.json.encode(substitute(msgspec.json.decode(body), self._known))
-        headers = (
-            (self._spec.idempotency_header, item.idempotency_key),
-            *_pairs(parts["headers"], self._known),
-        )
+        headers = ((self._spec.idempotency_header, item.idempotency_key), *address.headers)
         if self._key is not None:
             signed = signature_headers(
                 self._key, message_id=item.idempotency_key, timestamp_s=int(time.time()), body=body
             )
             headers = (*signed, *headers)
+        method, description = self._spec.request.method, address.description
+        return _wire_request(method, address.url, headers, body if self._has_body else None, description)
+
+    def _address(self, parts: Mapping[str, Any]) -> _Address:
         url = _url(self._origin_url, parts, self._known)
-        return _wire_request(
-            self._spec.request.method,
-            url,
-            headers,
-            body if self._has_body else None,
-            f"{self._spec.request.method} on {shown_origin(url)}",
-        )
+        description = f"{self._spec.request.method} on {shown_origin(url)}"
+        return _Address(url, _pairs(parts["headers"], self._known), description)
+
+    @cached_property
+    def _fixed_address(self) -> _Address:
+        return self._address(fixed_parts(self._spec.request))
 
     def _authenticator(self, auth: AuthSpec) -> Authenticator:
         if not isinstance(auth, OAuth2Auth):

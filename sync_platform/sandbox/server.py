@@ -13,11 +13,16 @@ from datetime import UTC, datetime
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from sync_platform.sandbox.campaigns_api import CacheApi, CmsApi, NotificationsApi
+from sync_platform.sandbox.customers_api import CustomersApi
+from sync_platform.sandbox.faults import Faults
 from sync_platform.sandbox.users import STATIC_MOMENT, Moment, Population, moment_at
 from sync_platform.sandbox.users_api import UsersApi
 
 HOST = "127.0.0.1"
 _GOODBYE_S = 0.5
+_OPEN_TO_ALL = ("cms", "cache", "notify", "faults")
+"""Systems without a token; the contract has no variable for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class SandboxOptions:
         seed: another seed gives other people.
         latency_ms: how long every answer waits.
         port: 0 takes a free one.
-        token: the bearer token that every request must carry.
+        token: the bearer token that users and customers ask for.
         is_static: nobody changes and nobody joins.
     """
 
@@ -42,9 +47,19 @@ class SandboxOptions:
 
 
 def build_app(options: SandboxOptions) -> web.Application:
-    """Put the systems together behind the bearer token."""
-    app = web.Application(middlewares=[_delay(options.latency_ms), _require_token(options.token)])
-    UsersApi(Population(options.users, options.seed), _clock(options)).add_routes(app)
+    """Put the systems together, users and customers behind the bearer token."""
+    faults = Faults()
+    middlewares = [_delay(options.latency_ms), _require_token(options.token), faults.middleware()]
+    app = web.Application(middlewares=middlewares)
+    for system in (
+        UsersApi(Population(options.users, options.seed), _clock(options)),
+        CustomersApi(),
+        CmsApi(),
+        CacheApi(),
+        NotificationsApi(lambda: datetime.now(UTC)),
+        faults,
+    ):
+        system.add_routes(app)
     return app
 
 
@@ -67,10 +82,22 @@ async def serve(options: SandboxOptions, announce: Callable[[dict[str, str]], No
     try:
         await web.TCPSite(runner, HOST, options.port).start()
         _, port = runner.addresses[0][:2]
-        announce({"EXTERNAL_API_URL": f"http://{HOST}:{port}", "EXTERNAL_API_TOKEN": options.token})
+        announce(_stand_ins(f"http://{HOST}:{port}", options.token))
         await stopped.wait()
     finally:
         await runner.cleanup()
+
+
+def _stand_ins(url: str, token: str) -> dict[str, str]:
+    return {
+        "EXTERNAL_API_URL": url,
+        "EXTERNAL_API_TOKEN": token,
+        "CUSTOMER_PUSH_URL": f"{url}/customers",
+        "CUSTOMER_PUSH_TOKEN": token,
+        "CAMPAIGN_CMS_URL": f"{url}/cms",
+        "CAMPAIGN_CACHE_URL": f"{url}/cache",
+        "CAMPAIGN_NOTIFY_URL": f"{url}/notify",
+    }
 
 
 def _clock(options: SandboxOptions) -> Callable[[], Moment]:
@@ -92,7 +119,8 @@ def _require_token(token: str) -> Middleware:
 
     @web.middleware
     async def check_token(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
+        is_open = request.path.split("/")[1] in _OPEN_TO_ALL
+        if is_open or hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected):
             return await handler(request)
         return web.json_response(
             {"error": "a valid bearer token is required"}, status=401, headers={"WWW-Authenticate": "Bearer"}

@@ -5,14 +5,16 @@ Here belongs only finding and reading them; what they mean is told by the header
 
 from functools import cache
 from pathlib import Path
-
-from psycopg import sql
+from typing import TYPE_CHECKING
 
 from sync_platform.vocabulary import PermanentError
 
+if TYPE_CHECKING:
+    from psycopg import sql
+
 PACKAGE = Path(__file__).resolve().parent.parent
 # Inside the wheel `sql/` stands in the package, in a checkout beside it.
-SQL_FOLDERS = (PACKAGE / "sql", PACKAGE.parent / "sql")
+SQL_FOLDERS: tuple[Path, ...] = (PACKAGE / "sql", PACKAGE.parent / "sql")
 
 
 @cache
@@ -32,11 +34,13 @@ def statement(name: str) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def composed(name: str, **identifiers: str | sql.Composable) -> sql.Composed:
+def composed(name: str, **identifiers: "str | sql.Composable") -> "sql.Composed":
     """Return the statement with its `{placeholders}` replaced by quoted identifiers or SQL parts.
 
     A literal brace in such a file is doubled. Values are never put in this way.
     """
+    from psycopg import sql  # noqa: PLC0415 -- loading the definitions looks for files, and needs no driver
+
     parts = {
         placeholder: sql.Identifier(*part.split(".", 1)) if isinstance(part, str) else part
         for placeholder, part in identifiers.items()

@@ -6,7 +6,6 @@ Here belongs the course of a load. Its statements are `merge_sql`, the shape of 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -20,11 +19,14 @@ from sync_platform.vocabulary import PermanentError, RetryableError
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import SESSION_KEYWORDS, unreachable
 from sync_platform.warehouse.failures import classifying, described, is_data_error, lost, told
+from sync_platform.warehouse.fence import Fence
+from sync_platform.warehouse.interrupts import interruptible
 from sync_platform.warehouse.merge_sql import WRITTEN_VERDICTS, MergeSql
 from sync_platform.warehouse.missing import MissingRule, MissingSql
 from sync_platform.warehouse.staging import conformed, staging_schema
 from sync_platform.warehouse.statements import statement
 from sync_platform.warehouse.tables import TargetTable
+from sync_platform.warehouse.tally import LoadResult, RejectedRow, Tally
 
 # Past this the fault is the declaration's, not the rows', and halving on would take hours.
 MAX_REJECTED_ROWS = 10_000
@@ -42,71 +44,6 @@ SESSION_SETTINGS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LoadCounts:
-    """What became of the rows that were not rejected.
-
-    `staged` = inserted + updated + unchanged + stale + duplicate + deleted.
-
-    Attributes:
-        staged: rows handed over, less the rejected ones.
-        distinct: distinct keys among the rows that reached the staging table.
-        inserted: rows that are new in the target.
-        updated: rows whose content changed.
-        unchanged: rows that the target had already; nothing was written.
-        stale: rows older than what the target has.
-        duplicate: rows beside a newer one of the same key in this load.
-        deleted: tombstones, also of unknown and of already deleted rows.
-    """
-
-    staged: int
-    distinct: int
-    inserted: int
-    updated: int
-    unchanged: int
-    stale: int
-    duplicate: int
-    deleted: int
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedRow:
-    """One row that Postgres refused; the others were loaded.
-
-    Attributes:
-        batch: the landed block that held it.
-        page: the page that held it.
-        ordinal: its place in the order of reading.
-        key: its key, or None where it has none.
-        reason: the error's name, SQLSTATE, and constraint or column; never a value.
-    """
-
-    batch: int
-    page: int
-    ordinal: int
-    key: str | None
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LoadResult:
-    """The outcome of one load, committed; `deactivated` are known rows that it did not bring."""
-
-    counts: LoadCounts
-    rejected: tuple[RejectedRow, ...]
-    deactivated: int = 0
-
-
-@dataclass(slots=True)
-class _Tally:
-    staged: int = 0
-    distinct: int = 0
-    duplicate: int = 0
-    verdicts: dict[str, int] = field(default_factory=dict)
-    rejected: list[RejectedRow] = field(default_factory=list)
-    deactivated: int = 0
-
-
 class BulkLoad:
     """Loads batches into one table, in one session, with one commit at the end.
 
@@ -119,8 +56,8 @@ class BulkLoad:
         table: the target, as `ensure_table` left it.
         sync_id: the sync that writes; of two syncs with the same source time the later id wins.
         provenance: what `metadata.source` says.
-        loaded_at: what `updated_at` and `metadata.synced_at` of a row that really changes say; aware.
         tombstone_columns: the columns that a tombstone sets, from the values staged with it.
+        fence: what must still hold when the merge commits.
     """
 
     def __init__(
@@ -130,21 +67,27 @@ class BulkLoad:
         *,
         sync_id: int,
         provenance: str,
-        loaded_at: datetime,
         tombstone_columns: tuple[str, ...] = (),
+        fence: Fence | None = None,
     ) -> None:
         self._address = address
+        self._fence = fence
         self._table = table
         self._schema = staging_schema(table)
         self._sql = MergeSql.fresh(table, tombstone_columns)
-        loaded_at = loaded_at.astimezone(UTC)
-        synced_at = loaded_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-        self._constants = (provenance, synced_at, loaded_at, sync_id)
-        self._tally = _Tally()
+        self._provenance = provenance
+        self._sync_id = sync_id
+        self._loaded_at = datetime.now(UTC)
+        self._tally = Tally()
         self._doing = f"loading into {table.name}"
         self._connection: dbapi.Connection | None = None
 
     def __enter__(self) -> Self:
+        """Open the load."""
+        self.open()
+        return self
+
+    def open(self) -> None:
         """Connect and create the staging table.
 
         Raises:
@@ -164,9 +107,8 @@ class BulkLoad:
                 self._run(self._sql.create_verdicts())
                 self._run(statement("load/create_attempt"))
         except BaseException:
-            self._close()
+            self.close()
             raise
-        return self
 
     def __exit__(
         self,
@@ -174,7 +116,7 @@ class BulkLoad:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._close()
+        self.close()
 
     def stage(self, batch: pa.RecordBatch | pa.Table) -> None:
         """Copy one batch into the staging table of this session; nothing is compared yet.
@@ -195,8 +137,10 @@ class BulkLoad:
         with classifying(self._doing):
             self._copy(rows)
 
-    def merge(self, missing: MissingRule | None = None) -> LoadResult:
+    def merge(self, missing: MissingRule | None = None, *, loaded_at: datetime) -> LoadResult:
         """Write what differs from the target, commit, and return the account of every staged row.
+
+        `loaded_at`, aware, is what `updated_at` and `metadata.synced_at` of a row that really changes say.
 
         With a rule for missing rows, what was staged is everything that the source has, and known rows
         that are not among it are set as the rule says, in the same commit.
@@ -208,8 +152,9 @@ class BulkLoad:
             RetryableError: the connection was lost, or a lock was not free; nothing was written, unless
                 the loss came while committing. Loading again is right in both cases.
             PermanentError: a privilege, disk or the like; or more than 10,000 rows were refused; or more
-                rows are missing than the rule allows. Nothing was written.
+                rows are missing than the rule allows; or the fence does not hold. Nothing was written.
         """
+        self._loaded_at = loaded_at.astimezone(UTC)
         with classifying(self._doing), self._transaction():
             self._run(self._sql.analyze_staged())
             self._drop_duplicates()
@@ -219,7 +164,18 @@ class BulkLoad:
                 self._write_in_parts()
             if missing is not None:
                 self._deactivate(missing)
-        return self._result()
+            self._require_fence()
+        return self._tally.result()
+
+    def _require_fence(self) -> None:
+        if self._fence is not None and not self._rows(self._fence.query, *self._fence.values):
+            raise PermanentError(self._fence.refusal)
+
+    @property
+    def _constants(self) -> tuple[str, str, datetime, int]:
+        """What every statement that writes is bound to, see `merge_sql`."""
+        synced_at = self._loaded_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return self._provenance, synced_at, self._loaded_at, self._sync_id
 
     def _deactivate(self, rule: MissingRule) -> None:
         """Set what the rule says in the rows that were not brought; those that Postgres refused were."""
@@ -242,7 +198,11 @@ class BulkLoad:
             return
         try:
             with self._transaction(), self._cursor() as cursor:
-                cursor.adbc_ingest(self._sql.staged, rows, mode="append", temporary=True)
+                staged = self._sql.staged
+                interruptible(
+                    lambda: cursor.adbc_ingest(staged, rows, mode="append", temporary=True),
+                    cursor.adbc_cancel,
+                )
         except dbapi.Error as error:
             if not is_data_error(error):
                 raise
@@ -328,21 +288,6 @@ class BulkLoad:
         batch, page, ordinal, key = place
         self._tally.rejected.append(RejectedRow(batch, page, ordinal, key, reason))
 
-    def _result(self) -> LoadResult:
-        tally = self._tally
-        judged = sum(tally.verdicts.values())
-        counts = LoadCounts(
-            staged=tally.staged,
-            distinct=tally.distinct,
-            inserted=tally.verdicts.get("insert", 0),
-            updated=tally.verdicts.get("update", 0),
-            unchanged=tally.staged - tally.duplicate - judged,
-            stale=tally.verdicts.get("stale", 0),
-            duplicate=tally.duplicate,
-            deleted=tally.verdicts.get("deleted", 0) + tally.verdicts.get("tombstone", 0),
-        )
-        return LoadResult(counts, tuple(tally.rejected), tally.deactivated)
-
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         # The driver has always one open; in its autocommit mode it would end ours at a bound statement.
@@ -357,12 +302,14 @@ class BulkLoad:
 
     def _run(self, command: str, *values: object) -> None:
         with self._cursor() as cursor:
-            cursor.execute(command, values or None)
+            interruptible(lambda: cursor.execute(command, values or None), cursor.adbc_cancel)
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._cursor() as cursor:
             try:
-                return cursor.execute(query, values or None).fetchall()
+                return interruptible(
+                    lambda: cursor.execute(query, values or None).fetchall(), cursor.adbc_cancel
+                )
             except OSError:
                 # What goes wrong between Arrow's reader and the socket is no error of the driver's.
                 raise RetryableError(lost(self._doing)) from None
@@ -379,7 +326,8 @@ class BulkLoad:
             raise PermanentError("A bulk load is used outside of its `with` block.")
         return self._connection
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the session, and with it what is staged; a second time does nothing."""
         if self._connection:
             # A connection that was lost cannot be closed in peace, and need not be.
             with suppress(dbapi.Error):

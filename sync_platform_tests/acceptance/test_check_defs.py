@@ -97,3 +97,24 @@ def test_a_scaffolded_source_is_accepted_as_it_stands(project: Path) -> None:
     code, said = dg(project, "list", "defs", "--json")
     assert code == 0, said
     assert "customers_sync_job" in said
+
+
+CONTACTS = """\
+type: sync_platform.components.ApiPush
+attributes:
+  source: push/customers
+  key: customer_id
+  request: {url: "${CRM_URL}", jsn: {id: "{customer_id}"}}
+  pace: {waits: 4}
+"""
+
+
+def test_a_push_is_refused_with_file_line_field_and_what_is_allowed(project: Path) -> None:
+    (project / "shop" / "defs" / "contacts").mkdir()
+    (project / "shop" / "defs" / "contacts" / "defs.yaml").write_text(CONTACTS)
+    code, said = dg(project, "check", "defs")
+    assert code == 1
+    assert "contacts/defs.yaml:5" in said
+    assert "'jsn' is not one of ['headers', 'json', 'method', 'params', 'url']" in said
+    assert "contacts/defs.yaml:6" in said
+    assert "attributes.pace" in said

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -20,10 +19,9 @@ from psycopg.rows import dict_row
 from sync_platform.resources import default_resources
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import connect
+from sync_platform_tests.acceptance.json_server import installed, serving
 
-VERSION = "0.17.4"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "json_server"
-HOST = "127.0.0.1"
 ROWS = """
     select
         person_id, email, full_name, city, phone, tags, balance, is_active, signed_up_at, source_updated_at,
@@ -41,21 +39,6 @@ class SyncPeople(Protocol):
     def __call__(self, **config: str) -> Row: ...
 
 
-@pytest.fixture(scope="session")
-def json_server_command(pytestconfig: pytest.Config) -> tuple[str, str]:
-    """What starts json-server: Node, and the program from npm in pytest's cache folder."""
-    npm = shutil.which("npm")
-    node = shutil.which("node")
-    if npm is None or node is None:
-        pytest.skip("Node.js with npm is not installed, and json-server is a Node program")
-    folder = pytestconfig.cache.mkdir(f"json-server-{VERSION}") if pytestconfig.cache else Path()
-    program = folder / "node_modules" / "json-server" / "lib" / "cli" / "bin.js"
-    if not program.exists():
-        options = ("--prefix", str(folder), "--cache", str(folder / "npm"), "--no-audit", "--no-fund")
-        subprocess.run((npm, "install", *options, f"json-server@{VERSION}"), check=True)
-    return node, str(program)
-
-
 @pytest.fixture
 def people_file(tmp_path: Path) -> Path:
     """The 5,000 people that the example makes up, as its README says."""
@@ -66,18 +49,10 @@ def people_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def json_server(json_server_command: tuple[str, str], people_file: Path) -> Iterator[str]:
+def json_server(pytestconfig: pytest.Config, people_file: Path) -> Iterator[str]:
     """A running json-server, by its URL."""
-    url = f"http://{HOST}:{_free_port()}"
-    options = ("--host", HOST, "--port", url.rpartition(":")[2])
-    command = (*json_server_command, *options, str(people_file))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            assert any(line.strip() == url for line in server.stdout), "json-server ended before it served"
-            yield url
-        finally:
-            server.kill()
+    with serving(installed(pytestconfig), people_file) as url:
+        yield url
 
 
 @pytest.fixture
@@ -172,10 +147,3 @@ def _patch(url: str, changes: Mapping[str, Any]) -> None:
         url, json.dumps(changes).encode(), {"Content-Type": "application/json"}, method="PATCH"
     )
     urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 -- likewise
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,78 +1,120 @@
-"""What was measured, and how it is told: one table for the terminal and the page in `docs/`.
+"""What was measured: its shape, its file, and how new figures are merged into it.
 
-Pure: measurements in, text out.
+Here belong the records of `docs/benchmarks/results.json`, from which every published number is written, and
+finding one of them. How they are told is `report`, what they must reach is `targets`.
 """
 
-import platform
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from statistics import median
+from typing import Self
 
-import psutil
+from pydantic import BaseModel, ConfigDict, Field
 
-_LIBRARIES = ("dagster", "polars", "pyarrow", "adbc-driver-postgresql", "psycopg", "msgspec")
+from sync_platform_tests.benchmarks.push import PushMeasurement
+
+FIRST, UNCHANGED, CHANGED, NOTHING_NEW = "first", "unchanged", "1 % changed", "nothing new"
+"""What a sync finds: an empty table, the same table, one in a hundred changed; NOTHING_NEW is incremental."""
 
 
-@dataclass(frozen=True, slots=True)
-class Measurement:
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Cell(_Record):
+    """What was measured.
+
+    Attributes:
+        system: a key of `matrix.SYSTEMS`.
+        users: people at the source.
+        page_size: of the source's pages; 0 for the limit, which reads none.
+        latency_ms: how late the source answers.
+        scenario: what the sync found.
+    """
+
+    system: str
+    users: int
+    page_size: int
+    latency_ms: int
+    scenario: str
+
+
+class Sample(_Record):
     """One thing measured once.
 
     Attributes:
-        name: what was measured; measurements of one name are repeats.
-        users: rows that went through.
-        inside_s: seconds of the work itself: a run from its start event to its end event, or a load from its
-            first COPY to its commit.
-        process_s: seconds from starting the process to its end, or None for a load.
-        peak_bytes: most memory that the process held at once, or None for a load.
-        wal_bytes: write-ahead log that the server wrote meanwhile, Dagster's own events included.
+        work_s: the work itself: ours from the run's launch to its end, a peer from its first call to its
+            last, without starting Python and importing; the limit from its first COPY to its commit.
+        inside_s: ours only: from the run's start event to its end event.
+        process_s: the whole process; None for the limit.
+        peak_bytes: most memory that the process held; None for the limit.
+        wal_bytes: all that the server wrote to its log meanwhile, Dagster's own events included.
+        events: how many events Dagster stored for the run; ours only.
+        pages: pages that the run read; ours only.
+        stages: ours only: seconds of each step of the run, by the asset's name.
     """
 
-    name: str
-    users: int
-    inside_s: float
-    process_s: float | None
-    peak_bytes: int | None
+    work_s: float
+    inside_s: float | None = None
+    process_s: float | None = None
+    peak_bytes: int | None = None
     wal_bytes: int
+    events: int | None = None
+    pages: int | None = None
+    stages: dict[str, float] = Field(default_factory=dict)
 
 
-def table(measured: Sequence[Measurement], limits: dict[str, str]) -> str:
-    """Write the medians as a Markdown table; `limits` names each measurement's limit."""
-    header = ("", "inside", "rows/s", "times the limit", "whole process", "peak memory", "WAL")
-    lines = [header, ("---", *["---:"] * (len(header) - 1))]
-    names = list(dict.fromkeys(one.name for one in measured))
-    lines += [_row(name, measured, limits.get(name)) for name in names]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+class Measurement(_Record):
+    """A cell, when it was measured last, and its repeats."""
+
+    cell: Cell
+    measured_at: str
+    samples: tuple[Sample, ...]
+
+    def median(self, value: Callable[[Sample], float | None]) -> float | None:
+        """Return the median of one figure of the repeats, or None where they have none."""
+        values = [one for sample in self.samples if (one := value(sample)) is not None]
+        return median(values) if values else None
 
 
-def machine(postgres: str) -> str:
-    """Describe what it was measured on, in one line each: hardware, system, versions."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
-    memory_gib = psutil.virtual_memory().total / 2**30
-    return "\n".join(
-        (
-            f"- {psutil.cpu_count()} cores ({platform.machine()}), {memory_gib:.0f} GiB of memory",
-            f"- {platform.system()}, Python {platform.python_version()}, Postgres {postgres}",
-            f"- {libraries}",
-        )
-    )
+class Results(_Record):
+    """Everything that was measured.
 
+    Attributes:
+        machine: what it was measured on, a line each.
+        measurements: one a cell, ordered as `merged` leaves them.
+        import_s: seconds of `import dagster` and `import sync_platform.definitions`, each in a fresh process.
+        push: what `push.measure` returned.
+    """
 
-def _row(name: str, measured: Iterable[Measurement], limit: str | None) -> tuple[str, ...]:
-    own = [one for one in measured if one.name == name]
-    inside_s = _inside(own)
-    whole = [one.process_s for one in own if one.process_s is not None]
-    peaks = [one.peak_bytes for one in own if one.peak_bytes is not None]
-    return (
-        name,
-        f"{inside_s:.2f} s",
-        f"{own[0].users / inside_s:,.0f}",
-        "" if limit is None else f"{inside_s / _inside(one for one in measured if one.name == limit):.1f}",
-        f"{median(whole):.1f} s" if whole else "",
-        f"{median(peaks) / 1e6:.0f} MB" if peaks else "",
-        f"{median(one.wal_bytes for one in own) / 1e6:.1f} MB",
-    )
+    machine: tuple[str, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    import_s: dict[str, float] = Field(default_factory=dict)
+    push: tuple[PushMeasurement, ...] = ()
 
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a result file; one that is missing holds nothing."""
+        return cls.model_validate_json(path.read_bytes()) if path.exists() else cls()
 
-def _inside(repeats: Iterable[Measurement]) -> float:
-    return median(one.inside_s for one in repeats)
+    def write(self, path: Path) -> None:
+        """Write the file in one piece; a rerun replaces it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_text(self.model_dump_json(indent=1, exclude_defaults=True) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+
+    def merged(self, newer: Iterable[Measurement]) -> Self:
+        """Return these results with the newer measurements in the place of those of the same cells."""
+        by_cell = {one.cell: one for one in (*self.measurements, *newer)}
+        ordered = sorted(by_cell.values(), key=lambda one: tuple(one.cell.model_dump().values()))
+        return self.model_copy(update={"measurements": tuple(ordered)})
+
+    def find(self, cell: Cell) -> Measurement | None:
+        """Return a cell's measurement, if there is one."""
+        return next((one for one in self.measurements if one.cell == cell), None)
+
+    def work_s(self, cell: Cell) -> float | None:
+        """Return the median seconds of a cell's work, if it was measured."""
+        found = self.find(cell)
+        return found.median(lambda sample: sample.work_s) if found else None

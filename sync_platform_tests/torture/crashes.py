@@ -29,11 +29,12 @@ PLACES: tuple[Place, ...] = ("before message", "after message", "before reply", 
 Loss = Literal["cut before message", "cut after message", "sessions terminated"]
 LOSSES: tuple[Loss, ...] = ("cut before message", "cut after message", "sessions terminated")
 BAD = '{"id": 77, "email": 5, "active": true, "updated_at": "2024-05-01T12:50:00Z"}'
+MENDED = {"email": "email", "active": {"path": "active", "type": "boolean", "required": True}}
 # A killed client's sessions end when the server notices; nothing else may be at work in the database.
 WAIT_FOR_DEAD_SESSIONS: LiteralString = """
 do $$
 begin
-    for attempt in 1..500 loop
+    for attempt in 1..1500 loop
         perform pg_stat_clear_snapshot();
         exit when not exists (
             select from pg_stat_activity
@@ -189,7 +190,8 @@ class Site:
     def require_clean(self, reason: str = "killed") -> None:
         """Nothing is left behind, every account balances, and the log tells why a sync failed."""
         self.rig.execute(WAIT_FOR_DEAD_SESSIONS)
-        assert self.rig.rows(LEFT_BEHIND) == []
+        left = self.rig.rows(LEFT_BEHIND)
+        assert left == [], f"left behind: {left}"
         for row in self.rig.rows("select * from sync_logs"):
             if row["status"] == "failed":
                 assert re.search(reason, row["errors"][-1]["error"])
@@ -216,7 +218,10 @@ def _once(number: int, act: Callable[[], None]) -> Callable[[int], None]:
 
 @contextmanager
 def site_of(flow: Flow, database: DatabaseAddress, folder: Path) -> Iterator[Site]:
-    """The situation before a flow: 30 users are synced, then some change, come, go, break or are mended."""
+    """The situation before a flow: 30 users are synced, then some change, come, go, break or are mended.
+
+    Before a replay the YAML is mended instead, so that most of what stands in quarantine fits.
+    """
     with ScriptedServer() as server, Wire(database) as wire:
         api = FakeUsersApi()
         server.script("/users", api)
@@ -225,10 +230,14 @@ def site_of(flow: Flow, database: DatabaseAddress, folder: Path) -> Iterator[Sit
         rig = Rig(database, str(folder / "landing"), api, environment, spec)
         api.fill(30)
         api.put_text(14.5, BAD.replace("77", "78"))
+        for number in range(101, 113) if flow == "replay" else ():
+            api.put_text(number, BAD.replace("77", str(number)).replace("true", "null", number % 2))
         rig.sync()
         rig.tick(3600)
         _change(api)
         rig.tick(60)
+        if flow == "replay":
+            rig.spec = users_spec(**{**spec.model_dump(include={"batch_size"}), "fields": MENDED})
         if flow == "retry":
             api.faults |= {2: status(500), 3: status(500)}
             rig.sync()
@@ -279,8 +288,8 @@ def require_recovery(
 
 def chosen_point(chance: random.Random, reference: Reference) -> KillPoint:
     """Choose a place of a run by chance, each kind as often as the others."""
-    place = chance.choice(PLACES)
+    most = {"before reply": reference.requests, "before file": reference.files}
+    place = chance.choice([place for place in PLACES if most.get(place, 1)])  # a replay asks nobody
     if place == "at time":
         return KillPoint(place, chance.uniform(0, reference.seconds))
-    most = {"before reply": reference.requests, "before file": reference.files}.get(place, reference.messages)
-    return KillPoint(place, chance.randint(1, most))
+    return KillPoint(place, chance.randint(1, most.get(place, reference.messages)))

@@ -18,6 +18,8 @@ from multiprocessing.synchronize import Event
 from typing import Literal
 
 from sync_platform.pull import sync as engine
+from sync_platform.pull import turns
+from sync_platform.pull.replay import replay_quarantine
 from sync_platform.pull.reports import PullContext, Scope
 from sync_platform.pull.retry import drain
 from sync_platform.pull.spec import ApiSyncSpec
@@ -26,8 +28,8 @@ from sync_platform.vocabulary import SyncPlatformError
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.locks import named_lock
 
-Flow = Literal["full", "incremental", "window", "retry"]
-FLOWS: tuple[Flow, ...] = ("full", "incremental", "window", "retry")
+Flow = Literal["full", "incremental", "window", "retry", "replay"]
+FLOWS: tuple[Flow, ...] = ("full", "incremental", "window", "retry", "replay")
 _FILE_EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir")
 
 
@@ -67,17 +69,20 @@ def run(errand: Errand) -> None:
     context = errand.context()
     try:
         with named_lock(errand.address, "sync:users", wait=True):
-            engine.abandoned_runs(context)
+            turns.take_turn(context)
             _work_on(errand, context)
     except SyncPlatformError as error:
         with suppress(SyncPlatformError):
-            engine.fail(context, str(error))
+            turns.fail(context, str(error))
         raise
 
 
 def _work_on(errand: Errand, context: PullContext) -> None:
     if errand.flow == "retry":
         drain(context, is_all=True)
+        return
+    if errand.flow == "replay":
+        replay_quarantine(context)
         return
     report = engine.read_source(context, errand.order)
     days = (report.first_day, report.last_day) if report.first_day and report.last_day else None

@@ -73,7 +73,6 @@ class Interleaving:
         }
         self.api.put_text(number, json.dumps(text), updated_at=changed_at)
         self.users.add(number)
-        self.gone.discard(number)
 
     def stir(self) -> None:
         """What happens before an answer: nothing, or some changes and some time."""
@@ -85,7 +84,9 @@ class Interleaving:
         kind = self.chance.choice(("insert", "late insert", "update", "late update", "delete"))
         late_s = self.chance.uniform(0, _LATEST_COMMIT_S) if kind.startswith("late") else 0
         if kind.endswith("insert"):
-            number = self.chance.choice([n for n in range(1, 1000) if n not in self.users])
+            # An id is not used again: with an older time than before, it would be an older version of it.
+            used = self.users | self.gone
+            number = self.chance.choice([n for n in range(1, 1000) if n not in used])
             self.put(number, self.api.now - timedelta(seconds=late_s))
         elif self.users:
             number = self.chance.choice(sorted(self.users))

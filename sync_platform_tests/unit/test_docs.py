@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from dagster_shared.yaml_utils import safe_load_yaml
+from pydantic import BaseModel
 
 from sync_platform.api.spec import PaginationSpec, RateLimitSpec, RequestSpec, ResponseAction
 from sync_platform.pull.spec import (
@@ -15,6 +16,9 @@ from sync_platform.pull.spec import (
     IncrementalSpec,
     TargetSpec,
 )
+from sync_platform.push.spec import ApiPushSpec
+from sync_platform.workflow.spec import WorkflowSpec
+from sync_platform_tests.workflow_sql import statements_in
 
 ROOT = Path(__file__).parents[2]
 GRAMMAR = ROOT / "docs" / "api-sync.md"
@@ -25,6 +29,11 @@ DOCUMENTS = sorted(
 )
 YAML = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+SPECS: dict[str, type[BaseModel]] = {
+    "sync_platform.components.ApiSync": ApiSyncSpec,
+    "sync_platform.components.ApiPush": ApiPushSpec,
+    "sync_platform.components.Workflow": WorkflowSpec,
+}
 PARTS = (
     ApiSyncSpec,
     IncrementalSpec,
@@ -44,12 +53,13 @@ def _sources() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("name", "text"), _sources())
-def test_every_source_in_the_documents_is_valid(name: str, text: str) -> None:
+def test_every_source_in_the_documents_is_valid(name: str, text: str, tmp_path: Path) -> None:
     del name  # it only says which document a failure belongs to
     source = safe_load_yaml(text)
+    (tmp_path / "invoices").symlink_to(ROOT / "examples" / "overdue_invoices" / "sql" / "invoices")
 
-    assert source["type"] == "sync_platform.components.ApiSync"
-    ApiSyncSpec.model_validate(source["attributes"])
+    with statements_in(tmp_path):
+        SPECS[source["type"]].model_validate(source["attributes"])
 
 
 def test_every_word_of_the_grammar_is_explained() -> None:

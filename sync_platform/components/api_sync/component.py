@@ -12,9 +12,11 @@ from pydantic import BaseModel
 from sync_platform.components.api_sync.assets import build_assets
 from sync_platform.components.api_sync.attributes import ApiSyncAttributes
 from sync_platform.components.api_sync.hooks import build_hooks
-from sync_platform.components.api_sync.jobs import build_jobs, longest_gap
+from sync_platform.components.api_sync.jobs import build_jobs
+from sync_platform.components.api_sync.replay import build_replay
 from sync_platform.components.api_sync.retry import build_retry
 from sync_platform.components.api_sync.scaffold import ApiSyncScaffolder
+from sync_platform.components.schedules import longest_gap
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.settings import load_settings
 
@@ -36,6 +38,11 @@ class ApiSync(dg.Component):
     def __init__(self, spec: ApiSyncSpec, instance_name: str | None = None) -> None:
         self.spec = spec
         self.instance_name = instance_name or spec.source
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What a person may call it: the source's noun, or the instance's folder."""
+        return self.spec.source, self.instance_name
 
     @classmethod
     def get_model_cls(cls) -> type[BaseModel]:
@@ -70,4 +77,5 @@ class ApiSync(dg.Component):
             dg.Definitions(assets=assets),
             build_jobs(self.spec, hooks, timezone=timezone),
             build_retry(self.spec),
+            build_replay(self.spec),
         )

@@ -4,36 +4,18 @@ Here belongs what Dagster's launch dialog would be told. Launching itself is the
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from sync_platform.components.api_sync.component import ApiSync
 from sync_platform.components.api_sync.config import run_config_of
-from sync_platform.components.api_sync.names import NO_WAIT_TAG, SyncNames
+from sync_platform.components.api_sync.names import SyncNames
 from sync_platform.components.instances import component_tree
+from sync_platform.components.launch import LaunchRequest, instance_named, wait_tags
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.window import SyncOrder, SyncType, Window, plan_window
-from sync_platform.vocabulary import UsageError
 
 _RANGE_START_TAG = "dagster/asset_partition_range_start"
 _RANGE_END_TAG = "dagster/asset_partition_range_end"
-
-
-@dataclass(frozen=True, slots=True)
-class LaunchRequest:
-    """One run to launch.
-
-    Attributes:
-        job_name: the Dagster job.
-        partition_key: its one partition, or None: an unpartitioned source, or a range in `tags`.
-        run_config: what the run is told.
-        tags: of the run.
-    """
-
-    job_name: str
-    partition_key: str | None
-    run_config: Mapping[str, object]
-    tags: Mapping[str, str]
 
 
 def sync_request(
@@ -77,7 +59,26 @@ def retry_request(noun: str, *, is_all: bool = False, no_wait: bool = False) -> 
         job_name=names.retry_job,
         partition_key=None,
         run_config={"ops": {names.retry_op: {"config": {"is_all": is_all}}}},
-        tags={NO_WAIT_TAG: "true"} if no_wait else {},
+        tags=wait_tags(no_wait=no_wait),
+    )
+
+
+def replay_request(noun: str, *, no_wait: bool = False) -> LaunchRequest:
+    """Make the run that judges the quarantine of one source anew.
+
+    Args:
+        noun: the source's noun or its instance's folder.
+        no_wait: fail instead of waiting for a sync of the source.
+
+    Raises:
+        UsageError: no such source; the message lists them.
+    """
+    spec = source_named(noun, component_tree().get_all_components(of_type=ApiSync)).spec
+    return LaunchRequest(
+        job_name=SyncNames(spec.source).replay_job,
+        partition_key=None,
+        run_config={},
+        tags=wait_tags(no_wait=no_wait),
     )
 
 
@@ -104,7 +105,7 @@ def request_for(
         job_name=SyncNames(spec.source).job,
         partition_key=partition_key,
         run_config=run_config_of(spec.source, sync_type=sync_type, **said),
-        tags={**range_tags, **({NO_WAIT_TAG: "true"} if no_wait else {})},
+        tags={**range_tags, **wait_tags(no_wait=no_wait)},
     )
 
 
@@ -114,11 +115,7 @@ def source_named(name: str, instances: Sequence[ApiSync]) -> ApiSync:
     Raises:
         UsageError: there is none; the message lists those that are.
     """
-    for instance in instances:
-        if name in {instance.spec.source, instance.instance_name}:
-            return instance
-    known = ", ".join(sorted(instance.spec.source for instance in instances)) or "none"
-    raise UsageError(f"There is no sync named `{name}`. Known: {known}.")
+    return instance_named(name, instances, kind="sync")
 
 
 def _label(spec: ApiSyncSpec, window: Window, today: date) -> tuple[str | None, Mapping[str, str]]:

@@ -7,10 +7,6 @@ from dataclasses import dataclass
 
 SYNC_ID_TAG = "sync_id"
 SYNC_TYPE_TAG = "sync_type"
-NO_WAIT_TAG = "sync_platform/no_wait"
-"""A run with this tag fails at once where it would wait for another sync of its source."""
-PROCESS_TAG = ".dagster/sync_platform_process"  # the prefix keeps it off the pages that people read
-"""Which process works on a run, so that the next sync can tell whether a silent one is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +75,16 @@ class SyncNames:
         return f"{self.source}_retry_sensor"
 
     @property
+    def replay_job(self) -> str:
+        """The job that judges the quarantine anew."""
+        return f"{self.source}_replay_job"
+
+    @property
+    def replay_op(self) -> str:
+        """The one step of the replay job."""
+        return f"{self.source}_replay"
+
+    @property
     def check(self) -> str:
         """The asset check on the table's account."""
         return f"{self.source}_account_balances"
@@ -87,3 +93,8 @@ class SyncNames:
     def lock(self) -> str:
         """The lock that lets one sync of the source work at a time."""
         return f"sync:{self.source}"
+
+    @property
+    def what(self) -> str:
+        """What works under the lock, as a person calls it."""
+        return f"sync of {self.source}"

@@ -1,28 +1,31 @@
-"""How a step begins and ends: its turn, its label, its progress, and errors that a person can read.
+"""How a step of a sync begins: its turn, its label, its progress, and what the engine needs.
 
-Here belongs what every step shares. A run takes its source's lock with its first step and keeps it until
-it ends, so that no two syncs of a source work at a time.
+Here belongs what every step of a sync shares; what those of all flows share stands in `turns`.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date
+from functools import partial
 from typing import cast
 
 import dagster as dg
 
-from sync_platform.components.api_sync.abandoned import close_in_dagster, note_own_process
-from sync_platform.components.api_sync.names import NO_WAIT_TAG, SyncNames
+from sync_platform.components.api_sync.names import SyncNames
 from sync_platform.components.api_sync.progress import ProgressReporter
 from sync_platform.components.api_sync.report import progress_metadata
-from sync_platform.pull import sync as engine
+from sync_platform.components.turns import (
+    StepContext,
+    closed_when_interrupted,
+    now,
+    readable_failures,
+    take_turn,
+)
+from sync_platform.pull import turns
 from sync_platform.pull.progress import ProgressEvent, listen
 from sync_platform.pull.reports import PullContext
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.resources import SettingsResource, WarehouseResource
-from sync_platform.vocabulary import SyncPlatformError
-
-StepContext = dg.AssetExecutionContext | dg.OpExecutionContext
 
 _PARTITION_TAG = "dagster/partition"
 
@@ -59,45 +62,16 @@ def opened(
     warehouse: WarehouseResource,
 ) -> Iterator[PullContext]:
     """Wait for the run's turn and lend what the step needs; expected errors end as one readable line."""
-    try:
+    with readable_failures():
         run_id, log = context.run.run_id, context.log.info
         pull = pull_context(spec, settings, warehouse, run_id=run_id, log=log)
-        _take_turn(context, pull, warehouse)
+        names = SyncNames(spec.source)
+        close_abandoned = partial(turns.take_turn, pull)
+        take_turn(context, warehouse, lock=names.lock, what=names.what, close_abandoned=close_abandoned)
         if isinstance(context, dg.AssetExecutionContext):
             _label_with_today(context, pull.now().date())
-        with listen(_reporter(context, spec)), _closed_when_interrupted(pull):
+        with listen(_reporter(context, spec)), closed_when_interrupted(partial(turns.fail, pull)):
             yield pull
-    except SyncPlatformError as error:
-        # Without the chain: its traceback says nothing that the message does not, and may quote values.
-        raise dg.Failure(description=str(error), allow_retries=False) from None
-
-
-@contextmanager
-def _closed_when_interrupted(pull: PullContext) -> Iterator[None]:
-    """Close a cancelled sync at once: Dagster runs no hooks after an interrupt."""
-    try:
-        yield
-    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-        engine.fail(pull, "the run was cancelled")
-        raise
-
-
-def _take_turn(context: StepContext, pull: PullContext, warehouse: WarehouseResource) -> None:
-    """Hold the source's lock until the run ends; its first taker closes what killed runs left open."""
-    source = pull.spec.source
-    is_taken_now = warehouse.hold_lock(
-        SyncNames(source).lock,
-        wait=NO_WAIT_TAG not in context.run.tags,
-        on_wait=lambda: context.log.info("Another sync of %s is running; waiting for its end.", source),
-    )
-    if not is_taken_now:
-        return
-    note_own_process(context.instance, context.run.run_id)
-    for run_id in engine.abandoned_runs(pull):
-        close_in_dagster(context.instance, run_id)
-        context.log.warning(
-            "Run %s was killed during its sync of %s; it is closed as failed.", run_id, source
-        )
 
 
 def _label_with_today(context: dg.AssetExecutionContext, today: date) -> None:
@@ -112,11 +86,6 @@ def _label_with_today(context: dg.AssetExecutionContext, today: date) -> None:
     context.instance.add_run_tags(context.run.run_id, label)
     cast("dict[str, str]", context.run.tags).update(label)
     context.log.info("The run was launched without a partition; it is labelled with today, %s.", today)
-
-
-def now() -> datetime:
-    """The clock of all syncs, in UTC."""
-    return datetime.now(UTC)
 
 
 def has_partition(context: dg.AssetExecutionContext) -> bool:

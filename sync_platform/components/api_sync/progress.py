@@ -1,26 +1,15 @@
-"""How much of a step's progress people are shown: every batch in the log, few observations on the asset.
+"""How a sync's progress is shown in Dagster: few lines in the log, few observations on the asset.
 
-Here belongs the thinning. A 1 M record sync has hundreds of batches, and each observation is a row of the
-event log for ever, so a run posts at most `MOST_OBSERVATIONS`.
+Each is a row of the event log and costs some 10 ms, so their number does not grow with the sync. A terminal
+listens to the engine itself and sees every batch.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from sync_platform.components.marks import HighestMark, mark_of
 from sync_platform.pull.progress import ProgressEvent
-
-MOST_OBSERVATIONS = 20
-
-
-def mark_of(event: ProgressEvent) -> int:
-    """Tell which of the marks 1 to 20 an event has reached; 20 is the last batch.
-
-    With a known total the marks are 5 % apart, else a mark is a doubling of the batches.
-    """
-    if event.is_last:
-        return MOST_OBSERVATIONS
-    reached = event.batch_num.bit_length() if event.percent is None else int(event.percent * 0.2)
-    return max(1, min(reached, MOST_OBSERVATIONS - 1))
 
 
 def describe(event: ProgressEvent) -> str:
@@ -42,20 +31,18 @@ class ProgressReporter:
         source: whose events are meant; a process may run several syncs.
         log: tells a person one line.
         observe: posts an observation of the pages asset.
-        highest_mark: the last mark that was posted.
     """
 
     source: str
     log: Callable[[str], None]
     observe: Callable[[ProgressEvent], None]
-    highest_mark: int = 0
+    _marks: defaultdict[str, HighestMark] = field(default_factory=lambda: defaultdict(HighestMark))
 
     def __call__(self, event: ProgressEvent) -> None:
-        """Log the event, and observe it when it is a read that reached a further mark."""
-        if event.source != self.source:
+        """Log the event, and observe it if it is a read, when its step has reached a further mark."""
+        mark = mark_of(percent=event.percent, count=event.batch_num, is_last=event.is_last)
+        if event.source != self.source or not self._marks[event.step].is_passed_by(mark):
             return
         self.log(describe(event))
-        mark = mark_of(event)
-        if event.step == "read" and mark > self.highest_mark:
-            self.highest_mark = mark
+        if event.step == "read":
             self.observe(event)

@@ -10,10 +10,12 @@ from typing import Any
 import dagster as dg
 
 from sync_platform.components.api_sync.names import SyncNames
+from sync_platform.components.markdown import table
 from sync_platform.pull.account import Account
 from sync_platform.pull.lineage import roots_of, top_level_names
 from sync_platform.pull.normalize import column_types
 from sync_platform.pull.progress import ProgressEvent
+from sync_platform.pull.replay import ReplayReport
 from sync_platform.pull.reports import CloseReport, LoadReport, NormalizeReport, ReadReport
 from sync_platform.pull.retry import RetryReport
 from sync_platform.pull.spec import ApiSyncSpec
@@ -58,7 +60,7 @@ def normalize_metadata(spec: ApiSyncSpec, report: NormalizeReport) -> Metadata:
         ),
         "dagster/column_lineage": dg.MetadataValue.column_lineage(normalized_lineage(spec)),
         **(
-            {"quarantine_reasons": dg.MetadataValue.md(_table(("reason", "records"), reasons.items()))}
+            {"quarantine_reasons": dg.MetadataValue.md(table(("reason", "records"), reasons.items()))}
             if reasons
             else {}
         ),
@@ -90,7 +92,7 @@ def close_metadata(run_id: str, reports: Sequence[CloseReport]) -> Metadata:
         "records_processed": dg.MetadataValue.int(sum(one.records_processed for one in accounts.values())),
         "pages": dg.MetadataValue.int(sum(report.pages for report in reports)),
         "seconds": _seconds(sum(report.duration_seconds for report in reports)),
-        "status": dg.MetadataValue.md(_table(("sync_id", "status", "proof"), rows)),
+        "status": dg.MetadataValue.md(table(("sync_id", "status", "proof"), rows)),
         "account": dg.MetadataValue.md(account_table(accounts)),
         "sync_logs": dg.MetadataValue.text(f"sync_logs where sync_id in ({_ids(accounts)})"),
         "run": dg.MetadataValue.dagster_run(run_id),
@@ -122,6 +124,16 @@ def retry_counts(report: RetryReport) -> dict[str, int]:
         "still_pending": report.still_pending,
     }
     return entries | {name: count for name, count in report.account.terms().items() if count is not None}
+
+
+def replay_counts(report: ReplayReport) -> dict[str, int]:
+    """Flatten what a replay did: its counts of records, then the terms of its account."""
+    records = {
+        "tried": report.tried,
+        "resolved": report.resolved,
+        "still_quarantined": report.still_quarantined,
+    }
+    return records | {name: count for name, count in report.account.terms().items() if count is not None}
 
 
 def balance_check(names: SyncNames, report: LoadReport) -> dg.AssetCheckResult:
@@ -160,7 +172,7 @@ def account_table(accounts: Mapping[int, Account]) -> str:
         for name in Account().terms()
     ]
     sums = (f"{one.accounted} of {one.seen}" for one in accounts.values())
-    return _table(("term", *map(str, accounts)), [*rows, ("**accounted for**", *sums)])
+    return table(("term", *map(str, accounts)), [*rows, ("**accounted for**", *sums)])
 
 
 def record_schema(spec: ApiSyncSpec) -> dg.TableSchema:
@@ -224,17 +236,7 @@ def _origins(spec: ApiSyncSpec) -> dict[str, str]:
 
 def _errors(errors: Sequence[Mapping[str, object]]) -> str:
     shown = [(error["page"], error["error"], error["timestamp"]) for error in errors[:_MOST_ERRORS_SHOWN]]
-    return _table(("page", "error", "timestamp"), shown)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
-
-
-def _cell(content: object) -> str:
-    """One line, without what would end the cell."""
-    return str(content).replace("|", "\\|").replace("\n", " ")
+    return table(("page", "error", "timestamp"), shown)
 
 
 def _seconds(seconds: float) -> dg.MetadataValue[Any]:

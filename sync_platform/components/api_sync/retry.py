@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
-from sync_platform.components.api_sync.hooks import build_retry_hook
-from sync_platform.components.api_sync.jobs import is_busy
+from sync_platform.components.api_sync.hooks import build_redo_hook
 from sync_platform.components.api_sync.names import SyncNames
+from sync_platform.components.schedules import is_busy
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.resources import SettingsResource, WarehouseResource
 from sync_platform.resources.warehouse import running_database
@@ -54,7 +54,7 @@ def _job(spec: ApiSyncSpec) -> dg.JobDefinition:
         description=f"Redoes the pages and batches of {spec.source} that syncs had to queue. The watermark "
         "stays where it is; the next proven sync moves it.",
         executor_def=dg.in_process_executor,
-        hooks={build_retry_hook(spec)},
+        hooks={build_redo_hook(spec, "retry")},
         tags={"source": spec.source},
     )
     def job() -> None:

@@ -11,10 +11,13 @@ import dagster as dg
 from sync_platform.components.api_sync import report as reports
 from sync_platform.components.api_sync.config import SyncConfig
 from sync_platform.components.api_sync.names import SYNC_ID_TAG, SYNC_TYPE_TAG, SyncNames
-from sync_platform.components.api_sync.opening import has_partition, now, opened
+from sync_platform.components.api_sync.opening import has_partition, opened
 from sync_platform.components.api_sync.order import Launch, order_for
+from sync_platform.components.turns import now
 from sync_platform.home.environment import environment_mapping
 from sync_platform.pull import sync as engine
+from sync_platform.pull import turns
+from sync_platform.pull.replay import replay_quarantine
 from sync_platform.pull.reports import PullContext, Scope
 from sync_platform.pull.retry import drain, due_count
 from sync_platform.pull.spec import ApiSyncSpec
@@ -86,12 +89,12 @@ def close(
 
 def record_failure(pull: PullContext, reason: str) -> None:
     """Close the sync that this run began as failed; a rerun changes nothing."""
-    engine.fail(pull, reason)
+    turns.fail(pull, reason)
 
 
 def is_recovery(pull: PullContext) -> bool:
     """Tell whether the sync before this run's one had failed."""
-    return engine.had_failed_before(pull)
+    return turns.had_failed_before(pull)
 
 
 def retry(
@@ -105,6 +108,17 @@ def retry(
     """Redo what syncs had queued and report the counts; a rerun takes what is left."""
     with opened(context, spec, settings, warehouse) as pull:
         return reports.retry_counts(drain(pull, is_all=is_all))
+
+
+def replay(
+    context: dg.OpExecutionContext,
+    spec: ApiSyncSpec,
+    settings: SettingsResource,
+    warehouse: WarehouseResource,
+) -> dict[str, int]:
+    """Judge the quarantine anew and report the counts; a rerun judges what is left."""
+    with opened(context, spec, settings, warehouse) as pull:
+        return reports.replay_counts(replay_quarantine(pull))
 
 
 def due_entries(spec: ApiSyncSpec, address: DatabaseAddress) -> int:

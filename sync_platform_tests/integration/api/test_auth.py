@@ -84,6 +84,23 @@ def test_headers_of_authentication(
     assert server.requests[0].headers[header] == value
 
 
+@pytest.mark.parametrize(
+    ("environment", "sent"), [({"SECRET": "t"}, "Bearer t"), ({}, None), ({"SECRET": " "}, None)]
+)
+def test_an_optional_token_is_left_out_where_its_variable_is_unset(
+    server: ScriptedServer, environment: dict[str, str], sent: str | None
+) -> None:
+    auth = auth_of({"type": "bearer", "token": "${SECRET}", "optional": True})
+
+    async def send() -> None:
+        async with ApiClient(base_url=server.url, auth=auth, environment=environment) as client:
+            await client.send(USERS)
+
+    server.script("/users", OK)
+    asyncio.run(send())
+    assert server.requests[0].headers.get("authorization") == sent
+
+
 def test_a_query_key_is_sent_once_even_where_the_next_url_repeats_it(server: ScriptedServer) -> None:
     server.script("/users", OK)
     auth = {"type": "query", "name": "api_key", "value": "${SECRET}"}

@@ -12,6 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from sync_platform.pull import sync as engine
+from sync_platform.pull import turns
 from sync_platform.pull.account import Account
 from sync_platform.pull.land import LandedSync, Landing
 from sync_platform.pull.reports import CloseReport, PullContext, Scope
@@ -88,14 +89,21 @@ class Rig:
         self.require_balance(report.sync_id)
         return report
 
+    def turn(self, run_id: str | None = None) -> PullContext:
+        """The context of a run that has taken its turn, as each does with its first step."""
+        context = self.context(run_id)
+        turns.take_turn(context)
+        return context
+
     def read(self, context: PullContext, order: SyncOrder | None = None) -> Scope:
+        turns.take_turn(context)
         report = engine.read_source(context, order or SyncOrder())
         days = (report.first_day, report.last_day) if report.first_day and report.last_day else None
         return Scope(context.run_id, days)
 
     def drain(self, *, is_all: bool = True) -> RetryReport:
         """Drain the retry queue and demand that every account in sync_logs still balances."""
-        report = drain(self.context(), is_all=is_all)
+        report = drain(self.turn(), is_all=is_all)
         for row in self.rows("select sync_id from sync_logs where status <> 'failed'"):
             self.require_balance(row["sync_id"])
         return report

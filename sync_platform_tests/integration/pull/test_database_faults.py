@@ -15,7 +15,8 @@ from typing import LiteralString
 import pytest
 
 from sync_platform.pull import sync as engine
-from sync_platform.pull.progress import Listener, ProgressEvent, listen
+from sync_platform.pull import turns
+from sync_platform.pull.progress import ProgressEvent, listen
 from sync_platform.vocabulary import PermanentError, SyncPlatformError
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.embedded import EmbeddedPostgres
@@ -79,7 +80,7 @@ def server(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
 
 def require_repair(rig: Rig) -> None:
     """The next run closes what is left, and the table is the source's."""
-    engine.abandoned_runs(rig.context())
+    turns.take_turn(rig.context())
     assert rig.sync().status == "completed"
     assert rig.table() == rig.api.table()
     assert rig.rows("select 1 from sync_logs where status = 'running'") == []
@@ -203,7 +204,7 @@ def _restart(server: EmbeddedPostgres) -> None:
     server.start()
 
 
-def _once(step: str, act: Callable[[], object]) -> Listener:
+def _once(step: str, act: Callable[[], object]) -> Callable[[ProgressEvent], None]:
     done = iter([act])
 
     def hear(event: ProgressEvent) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sync_platform.pull import sync as engine
+from sync_platform.pull import turns
 from sync_platform.pull.land import Landing
 from sync_platform.pull.window import SyncOrder
 from sync_platform.vocabulary import SyncPlatformError
@@ -79,10 +80,10 @@ def test_a_failing_page_1_tells_no_value(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     rig.api.faults[1] = fault
-    context = rig.context()
+    context = rig.turn()
     with pytest.raises(SyncPlatformError) as failure:
         engine.read_source(context, SyncOrder())
-    engine.fail(context, str(failure.value))
+    turns.fail(context, str(failure.value))
     told = everything_told(rig, caplog, failure.value)
     assert EMAIL not in told
     assert TOKEN not in told

@@ -7,6 +7,7 @@ import pytest
 
 from sync_platform.api.failures import UnauthorizedError
 from sync_platform.pull import sync as engine
+from sync_platform.pull import turns
 from sync_platform.pull.progress import ProgressEvent, listen
 from sync_platform.pull.reports import Scope
 from sync_platform.pull.retry import due_count
@@ -120,7 +121,7 @@ def test_an_entry_that_fails_waits_longer_each_time_and_dies_at_last(rig: Rig) -
     assert waits[:4] == [60, 120, 240, 480]
     assert (entry["status"], entry["attempts"]) == ("dead", 5)
     assert rig.drain().attempted == 0
-    [log] = rig.rows("select status, pages_queued from sync_logs")
+    [log] = rig.rows("select status, pages_queued from sync_logs where sync_type <> 'retry'")
     assert (log["status"], log["pages_queued"]) == ("completed_with_errors", 1)
 
 
@@ -190,7 +191,9 @@ def test_after_too_many_failures_in_a_row_the_rest_is_queued_unasked(rig: Rig) -
     rig.api.faults |= {page: status(500) for page in range(3, 21)}
     report = rig.sync()
     assert (report.account.seen, report.account.pages_queued) == (20, 18)
-    assert len(rig.api.requests) == 13, "page 1 and 2, a look at the latest changes, and ten that failed"
+    assert len(rig.api.requests) == 14, (
+        "page 1 twice, page 2, a look at the latest changes, and ten that failed"
+    )
     assert len(rig.queue()) == len(rig.log(report.sync_id)["errors"]) == 18
     rig.api.faults.clear()
     assert rig.drain().done == 18
@@ -201,7 +204,7 @@ def test_a_success_in_between_starts_the_count_of_failures_anew(rig: Rig) -> Non
     rig.api.fill(200)
     rig.api.faults |= {page: status(500) for page in range(2, 21) if page != 11}
     report = rig.sync()
-    assert len(rig.api.requests) == 21
+    assert len(rig.api.requests) == 22
     assert report.account.pages_queued == 18
 
 
@@ -218,11 +221,11 @@ def test_a_success_in_between_starts_the_count_of_failures_anew(rig: Rig) -> Non
 )
 def test_page_1_failing_fails_the_sync(rig: Rig, fault: ScriptedReply, error: type[Exception]) -> None:
     rig.api.faults[1] = fault
-    context = rig.context()
+    context = rig.turn()
     with pytest.raises(error) as failure:
         engine.read_source(context, SyncOrder())
-    assert engine.fail(context, str(failure.value))
-    assert not engine.fail(context, "again")
+    assert turns.fail(context, str(failure.value))
+    assert not turns.fail(context, "again")
     row = rig.only_log()
     assert (row["status"], rig.watermark(), rig.queue(), rig.table()) == ("failed", None, [], {})
     assert [entry["error"] for entry in row["errors"]] == [str(failure.value)]
@@ -233,18 +236,18 @@ def test_page_1_failing_fails_the_sync(rig: Rig, fault: ScriptedReply, error: ty
 def test_a_refusal_midway_stops_the_sync_at_once(rig: Rig, code: int) -> None:
     rig.api.fill(50)
     rig.api.faults[3] = status(code)
-    context = rig.context()
+    context = rig.turn()
     with pytest.raises(UnauthorizedError):
         engine.read_source(context, SyncOrder())
-    assert len(rig.api.requests) == 4
-    engine.fail(context, "refused")
+    assert len(rig.api.requests) == 5
+    turns.fail(context, "refused")
     assert (rig.only_log()["status"], rig.table(), rig.queue()) == ("failed", {}, [])
 
 
 def test_a_run_that_never_began_a_sync_gets_a_row_too(rig: Rig) -> None:
     context = rig.context()
-    assert engine.fail(context, "DATABASE_URL is wrong")
-    assert not engine.fail(context, "DATABASE_URL is wrong")
+    assert turns.fail(context, "DATABASE_URL is wrong")
+    assert not turns.fail(context, "DATABASE_URL is wrong")
     row = rig.only_log()
     assert (row["status"], row["errors"][0]["error"], row["pages"]) == ("failed", "DATABASE_URL is wrong", 0)
 
@@ -256,7 +259,7 @@ def test_a_killed_run_is_closed_by_the_next_and_the_table_is_as_if_nothing_had_h
     rig.spec = users_spec(batch_size=10)
     rig.api.fill(25)
     rig.api.faults[2] = status(500)
-    dead = rig.context("dead-run")
+    dead = rig.turn("dead-run")
     if steps == 0:  # killed while reading: a row, and pages without a manifest
         rig.api.faults[3] = status(401)
         with pytest.raises(UnauthorizedError):
@@ -269,8 +272,8 @@ def test_a_killed_run_is_closed_by_the_next_and_the_table_is_as_if_nothing_had_h
     assert rig.landed(dead_sync).folder.exists()
     rig.api.faults.clear()
 
-    assert engine.abandoned_runs(rig.context()) == ("dead-run",)
-    assert engine.abandoned_runs(rig.context()) == ()
+    assert turns.take_turn(rig.context()) == ("dead-run",)
+    assert turns.take_turn(rig.context()) == ()
     row = rig.log(dead_sync)
     assert (row["status"], rig.watermark()) == ("failed", None)
     assert "killed" in row["errors"][-1]["error"]
@@ -286,21 +289,21 @@ def test_a_killed_run_is_closed_by_the_next_and_the_table_is_as_if_nothing_had_h
 def test_a_living_run_is_not_called_dead_by_itself(rig: Rig) -> None:
     context = rig.context()
     rig.read(context)
-    assert engine.abandoned_runs(context) == ()
+    assert turns.take_turn(context) == ()
 
 
 def test_a_success_after_a_failure_is_a_recovery(rig: Rig) -> None:
     rig.api.fill(5)
-    engine.fail(rig.context(), "the API was down")
+    turns.fail(rig.context(), "the API was down")
     recovered = rig.context()
     scope = rig.read(recovered)
-    assert engine.had_failed_before(recovered)
+    assert turns.had_failed_before(recovered)
     engine.normalize(recovered, scope)
     engine.load(recovered, scope)
     engine.close(recovered, scope)
     again = rig.context()
     rig.read(again)
-    assert not engine.had_failed_before(again)
+    assert not turns.had_failed_before(again)
 
 
 def test_a_failed_sync_that_had_landed_goes_on_in_a_lone_rerun(rig: Rig) -> None:
@@ -308,9 +311,9 @@ def test_a_failed_sync_that_had_landed_goes_on_in_a_lone_rerun(rig: Rig) -> None
     first = rig.context()
     scope = rig.read(first)
     engine.normalize(first, scope)
-    engine.fail(first, "the database was lost")
+    turns.fail(first, "the database was lost")
     requests = len(rig.api.requests)
-    again = rig.context()
+    again = rig.turn()
     scope = Scope(again.run_id, scope.days)
     engine.normalize(again, scope)
     engine.load(again, scope)
@@ -398,14 +401,14 @@ def test_more_rejects_than_allowed_stop_the_sync_before_the_table_is_touched(rig
 def test_a_clash_of_types_is_refused_before_the_first_request(rig: Rig) -> None:
     rig.execute("drop view if exists customers; alter table users alter column name type integer using null")
     with pytest.raises(PermanentError, match="name"):
-        engine.read_source(rig.context(), SyncOrder())
+        engine.read_source(rig.turn(), SyncOrder())
     assert rig.api.requests == []
 
 
 def test_a_watermark_that_somebody_has_spoilt_is_a_readable_error(rig: Rig) -> None:
     rig.execute("insert into sync_metadata (key, value) values ('last_user_sync', 'yesterday')")
     with pytest.raises(PermanentError, match="sync_metadata"):
-        engine.read_source(rig.context(), SyncOrder())
+        engine.read_source(rig.turn(), SyncOrder())
 
 
 def test_a_full_sync_comes_when_it_is_due_and_not_before(rig: Rig) -> None:

@@ -75,7 +75,7 @@ def test_a_rerun_after_the_yaml_was_mended_resolves_what_is_good_now(rig: Rig) -
     report = rig.sync()
     assert len(rig.rows(OPEN)) == 2
     rig.spec = users_spec(fields={"active": {"path": "active", "type": "boolean"}, "email": "email"})
-    again = rig.context()
+    again = rig.turn()
     scope = Scope(again.run_id, (rig.now.date(), rig.now.date()))
     engine.normalize(again, scope)
     engine.load(again, scope)
@@ -89,7 +89,7 @@ def test_a_rerun_finds_the_same_bad_records_in_the_same_rows(rig: Rig) -> None:
     rig.api.put(2)
     report = rig.sync()
     before = [entry["id"] for entry in rig.quarantine()]
-    again = rig.context()
+    again = rig.turn()
     scope = Scope(again.run_id, (rig.now.date(), rig.now.date()))
     for _ in range(2):
         engine.normalize(again, scope)
@@ -143,7 +143,7 @@ def test_a_bad_row_of_any_pass_is_found_on_the_page_that_brought_it(rig: Rig, co
         rig.api.put(0)
         rig.api.put(2, **bad)
 
-    rig.api.before[3] = change
+    rig.api.before[4] = change
     rig.sync(SyncOrder("full"))
     records = {entry["external_id"]: json.loads(bytes(entry["record"])) for entry in rig.quarantine()}
     assert {key: record["id"] for key, record in records.items()} == {"2": 2, "5": 5}

@@ -193,7 +193,7 @@ def test_each_step_runs_again_alone(rig: Rig) -> None:
     [closed] = engine.close(first, scope)
     before = rig.versions()
 
-    again = rig.context()
+    again = rig.turn()
     scope = Scope(again.run_id, scope.days)
     assert engine.normalize(again, scope).sync_ids == (closed.sync_id,)
     [account] = engine.load(again, scope).accounts.values()
@@ -211,7 +211,7 @@ def test_a_lone_rerun_takes_every_landed_sync_of_its_days_in_order(rig: Rig) -> 
     rig.tick(60)
     rig.api.put(2, first_name="Changed")
     second = rig.sync()
-    again = rig.context()
+    again = rig.turn()
     scope = Scope(again.run_id, (STARTED_AT.date(), STARTED_AT.date()))
     assert engine.normalize(again, scope).sync_ids == (first.sync_id, second.sync_id)
     accounts = engine.load(again, scope).accounts

@@ -1,12 +1,15 @@
 """Customers in a real database, a receiver that writes down what it gets, and pushes between the two."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from sync_platform.api.clock import Clock
 from sync_platform.push.push import run_push
 from sync_platform.push.reports import PushContext, PushReport
 from sync_platform.push.spec import ApiPushSpec
@@ -17,6 +20,20 @@ from sync_platform_tests.scripted_server import RecordedRequest, Reply, Scripted
 TARGET = "customer_push"
 PATH = "/customers"
 BODY = {"id": "{customer_id}", "email": "{email}", "name": "{name}", "status": "{status}"}
+
+
+@dataclass
+class TurnedClock:
+    """A push's clock that only its sleeping moves on, so that an hour of waiting takes no time."""
+
+    elapsed_s: float = 0.0
+
+    def clock(self) -> Clock:
+        return Clock(monotonic_s=lambda: self.elapsed_s, sleep=self._sleep, jitter_s=lambda _: 0.0)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.elapsed_s += max(seconds, 0.0002)
+        await asyncio.sleep(0)
 
 
 def spec_of(url: str, **words: Any) -> ApiPushSpec:

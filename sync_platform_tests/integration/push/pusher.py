@@ -35,7 +35,7 @@ def start_pusher(address: DatabaseAddress, spec: ApiPushSpec) -> subprocess.Pope
 
 def ended(pusher: subprocess.Popen[str]) -> Mapping[str, Any]:
     """Wait for a push and return what it said, or nothing where it was killed."""
-    said, _ = pusher.communicate(timeout=20)
+    said, _ = pusher.communicate(timeout=100)
     return dict(json.loads(said)) if said else {}
 
 

@@ -108,5 +108,20 @@ def test_a_call_that_a_kill_interrupted_is_made_again_with_its_key_and_no_item_i
     assert run_push(context_of(database, spec)).status == "completed"
     keys = Counter(request.headers["idempotency-key"] for request in receiver.requests_to(AFTER))
     assert sorted(keys.values()) == [1, 1, 1, 1, 1, 2]
-    pending = "select count(*) as n from push_deliveries where after_each_done_at is null"
-    assert rows(database, pending) == [{"n": 0}]
+    assert rows(database, "select id from push_after_each") == []
+
+
+def test_a_step_that_waits_runs_for_what_was_delivered_even_after_a_new_payload(
+    welcomed: DatabaseAddress, push: Push
+) -> None:
+    add_customers(welcomed, 1)
+    with connect(welcomed, autocommit=True) as connection:
+        connection.execute("alter table welcomed add constraint nobody check (false) not valid")
+    assert push(after_each={"sql": "push/welcome"}).after_each_pending == 1
+    with connect(welcomed, autocommit=True) as connection:
+        connection.execute("alter table welcomed drop constraint nobody")
+        connection.execute("update users set email = 'new@example.com'")
+    assert push(after_each={"sql": "push/welcome"}).after_each_pending == 0
+    # The first delivery's step ran before the second delivery, each with its own body, and neither twice.
+    sent = [row["email"] for row in rows(welcomed, "select email from welcomed")]
+    assert sent == ["c1@example.com", "new@example.com"]

@@ -1,7 +1,6 @@
 """Pushes whose process dies or is stopped at a moment drawn by a seed, and what the next one makes of it."""
 
 import os
-import random
 import signal
 import subprocess
 import threading
@@ -12,10 +11,9 @@ from typing import Any
 import pytest
 
 from sync_platform.api.failures import UnauthorizedError
-from sync_platform.push.account import Account
 from sync_platform.push.items import Item
 from sync_platform.push.ledger import LostTargetError, PushLedger, Settlement
-from sync_platform.push.push import replay, run_push
+from sync_platform.push.push import run_push
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform_tests.integration.push.conftest import (
     PATH,
@@ -34,11 +32,11 @@ from sync_platform_tests.scripted_server import (
     json_reply,
     status,
 )
+from sync_platform_tests.torture.pushes import require_survival
 
 OK = json_reply({"ok": True}, 201)
-IN_FLIGHT = 4
-LONGEST_DELAY_S = 0.02
-"""A kill comes up to this long after the request that triggers it, so that it meets replies and commits."""
+SAMPLE = (0, 4, 10, 11)
+"""Seeds of what `make torture` does at length: at requests and at statements, resent and parked."""
 
 
 def at_request(number: int, act: Callable[[], None]) -> Callable[[RecordedRequest], ScriptedReply]:
@@ -55,68 +53,11 @@ def at_request(number: int, act: Callable[[], None]) -> Callable[[RecordedReques
     return answer
 
 
-def kill_at(
-    receiver: ScriptedServer, address: DatabaseAddress, words: dict[str, Any], dice: random.Random
+@pytest.mark.parametrize("seed", SAMPLE)
+def test_killed_pushes_miss_nobody_and_repeat_only_what_is_in_doubt(
+    database: DatabaseAddress, seed: int
 ) -> None:
-    """Start a push and kill it somewhere in the middle."""
-    pushers: list[subprocess.Popen[str]] = []
-    delay_s = dice.choice([0.0, dice.uniform(0, LONGEST_DELAY_S)])
-
-    def kill() -> None:
-        threading.Timer(delay_s, pushers[0].kill).start()
-
-    receiver.script(PATH, at_request(dice.randint(1, 30), kill))
-    pushers.append(start_pusher(address, spec_of(f"{receiver.url}{PATH}", **words)))
-    assert ended(pushers[0]) == {}
-    assert pushers[0].returncode == -signal.SIGKILL
-
-
-@pytest.mark.parametrize("seed", [11, 12])
-def test_a_push_that_is_killed_twice_misses_nobody_and_repeats_only_what_was_in_flight(
-    database: DatabaseAddress, receiver: ScriptedServer, seed: int
-) -> None:
-    dice = random.Random(seed)
-    add_customers(database, 120)
-    words = {"max_in_flight": IN_FLIGHT}
-    for _ in range(2):
-        kill_at(receiver, database, words, dice)
-    receiver.script(PATH, OK)
-    report = run_push(context_of(database, spec_of(f"{receiver.url}{PATH}", **words)))
-
-    assert report.status == "completed"
-    assert report.account == Account(
-        selected=120, delivered=report.account.delivered, already_delivered=120 - report.account.delivered
-    )
-    sent = Counter(map(customer_of, receiver.requests))
-    assert len(sent) == 120
-    assert sum(sent.values()) - 120 <= 2 * IN_FLIGHT
-    requests = {
-        (customer_of(request), request.headers["idempotency-key"], request.body)
-        for request in receiver.requests
-    }
-    assert len(requests) == 120
-    logs = rows(database, "select status from push_logs order by push_id")
-    assert [log["status"] for log in logs] == ["failed", "failed", "completed"]
-
-
-def test_with_park_nobody_is_ever_sent_twice(database: DatabaseAddress, receiver: ScriptedServer) -> None:
-    dice = random.Random(21)
-    add_customers(database, 60)
-    words = {"max_in_flight": IN_FLIGHT, "in_doubt": "park"}
-    kill_at(receiver, database, words, dice)
-    receiver.script(PATH, OK)
-    context = context_of(database, spec_of(f"{receiver.url}{PATH}", **words))
-    report = run_push(context)
-
-    account = report.account
-    assert account.is_balanced
-    assert (account.dead, account.planned) == (0, 0)
-    assert account.in_doubt <= IN_FLIGHT
-    assert max(Counter(map(customer_of, receiver.requests)).values()) == 1
-    if account.in_doubt:
-        assert report.status == "completed_with_errors"
-        assert replay(context).account == Account(selected=account.in_doubt, delivered=account.in_doubt)
-    assert len(set(map(customer_of, receiver.requests))) == 60
+    assert require_survival(seed, database) > 0
 
 
 def test_a_push_that_was_stopped_and_wakes_up_sends_nothing_any_more(

@@ -11,7 +11,8 @@ import pyarrow as pa
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.staging import staging_schema
 from sync_platform.warehouse.tables import TargetTable
-from sync_platform.warehouse.upsert import BulkLoad, LoadCounts, LoadResult
+from sync_platform.warehouse.tally import LoadCounts, LoadResult
+from sync_platform.warehouse.upsert import BulkLoad
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -59,12 +60,11 @@ def load(
         table,
         sync_id=sync_id,
         provenance="external-system",
-        loaded_at=loaded_at,
         tombstone_columns=tombstone_columns,
     ) as bulk:
         for start in range(0, max(batches.num_rows, 1), 100):
             bulk.stage(batches.slice(start, 100))
-        result = bulk.merge()
+        result = bulk.merge(loaded_at=loaded_at)
     assert balances(result.counts)
     return result
 

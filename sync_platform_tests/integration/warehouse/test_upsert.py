@@ -12,7 +12,8 @@ from sync_platform.vocabulary import PermanentError, RetryableError
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import connect
 from sync_platform.warehouse.tables import Column, TargetTable, ensure_table
-from sync_platform.warehouse.upsert import BulkLoad, LoadCounts
+from sync_platform.warehouse.tally import LoadCounts
+from sync_platform.warehouse.upsert import BulkLoad
 from sync_platform_tests.integration.warehouse.staged_rows import EPOCH, Row, load, staged
 from sync_platform_tests.postgres import run
 
@@ -227,7 +228,7 @@ def test_an_empty_load_changes_nothing(database: DatabaseAddress) -> None:
 
 
 def test_a_load_that_is_left_before_its_merge_leaves_nothing(database: DatabaseAddress) -> None:
-    with BulkLoad(database, USERS, sync_id=1, provenance="x", loaded_at=EPOCH) as bulk:
+    with BulkLoad(database, USERS, sync_id=1, provenance="x") as bulk:
         bulk.stage(staged(USERS, [user("a")]))
     assert run(database, "select count(*) from users") == [(0,)]
 
@@ -243,7 +244,7 @@ def test_two_loads_at_once_both_balance_and_the_later_sync_wins(database: Databa
 
 
 def test_a_lost_connection_writes_nothing_and_may_be_tried_again(database: DatabaseAddress) -> None:
-    with BulkLoad(database, USERS, sync_id=1, provenance="x", loaded_at=EPOCH) as bulk:
+    with BulkLoad(database, USERS, sync_id=1, provenance="x") as bulk:
         bulk.stage(staged(USERS, [user("a")]))
         run(
             database,
@@ -251,7 +252,7 @@ def test_a_lost_connection_writes_nothing_and_may_be_tried_again(database: Datab
             " where datname = current_database() and pid <> pg_backend_pid()",
         )
         with pytest.raises(RetryableError, match="connection to Postgres was lost while loading into users"):
-            bulk.merge()
+            bulk.merge(loaded_at=EPOCH)
     assert load(database, USERS, [user("a")]).counts == counts(inserted=1)
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.tables import Column, TargetTable
-from sync_platform.warehouse.upsert import LoadCounts
+from sync_platform.warehouse.tally import LoadCounts
 from sync_platform_tests.integration.warehouse.staged_rows import EPOCH, Row, load
 from sync_platform_tests.postgres import run
 

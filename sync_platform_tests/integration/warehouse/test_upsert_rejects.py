@@ -8,7 +8,8 @@ from sync_platform.warehouse import upsert
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import connect
 from sync_platform.warehouse.tables import Column, TargetTable, ensure_table
-from sync_platform.warehouse.upsert import BulkLoad, LoadResult, RejectedRow
+from sync_platform.warehouse.tally import LoadResult, RejectedRow
+from sync_platform.warehouse.upsert import BulkLoad
 from sync_platform_tests.integration.warehouse.staged_rows import EPOCH, Row, load, staged
 from sync_platform_tests.postgres import run
 
@@ -116,9 +117,9 @@ def test_rows_without_a_key_are_rejected_each(strict: DatabaseAddress) -> None:
         good(3),
         Row({"id": None, "email": "y@", "more": None}),
     ]
-    with BulkLoad(strict, OWN, sync_id=1, provenance="x", loaded_at=EPOCH) as bulk:
+    with BulkLoad(strict, OWN, sync_id=1, provenance="x") as bulk:
         bulk.stage(staged(OWN, rows))
-        result = bulk.merge()
+        result = bulk.merge(loaded_at=EPOCH)
     reason = "NotNullViolation in column id (23502)"
     assert result.rejected == (RejectedRow(0, 1, 0, None, reason), RejectedRow(0, 1, 2, None, reason))
     assert result.counts.staged == 1
@@ -127,9 +128,9 @@ def test_rows_without_a_key_are_rejected_each(strict: DatabaseAddress) -> None:
 def test_bytes_that_are_not_utf8_are_rejected(strict: DatabaseAddress) -> None:
     rows = staged(OWN, [good(1), good(2)])
     broken = pa.array([b"\xed\xa0\x80", b"fine@"]).view(pa.string())
-    with BulkLoad(strict, OWN, sync_id=1, provenance="x", loaded_at=EPOCH) as bulk:
+    with BulkLoad(strict, OWN, sync_id=1, provenance="x") as bulk:
         bulk.stage(rows.set_column(rows.column_names.index("email"), "email", broken))
-        result = bulk.merge()
+        result = bulk.merge(loaded_at=EPOCH)
     assert [(row.key, row.reason) for row in result.rejected] == [("1", "CharacterNotInRepertoire (22021)")]
 
 

@@ -1,6 +1,7 @@
 """The whole retry policy, as tables."""
 
 import ssl
+import zlib
 from datetime import UTC, datetime
 
 import aiohttp
@@ -9,6 +10,7 @@ import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
 from sync_platform.api.failures import classify_exception, classify_status, retry_after_s
+from sync_platform.api.sessions import LostConnectionError
 
 KEY = ConnectionKey("example.com", 443, True, True, None, None, None)
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -63,8 +65,8 @@ def test_retry_after_is_read_in_both_forms(headers: dict[str, str], seconds: flo
         (ConnectionResetError(), "retryable", "lost"),
         (ConnectionRefusedError(), "retryable", "refused"),
         (OSError(113, "No route to host"), "retryable", "lost"),
-        (httpx.ReadError("secret"), "retryable", "lost"),
-        (httpx.DecodingError("secret"), "retryable", "compression"),
+        (aiohttp.ClientOSError(104, "secret"), "retryable", "lost"),
+        (zlib.error("secret"), "retryable", "compression"),
         (aiohttp.ServerDisconnectedError(), "retryable", "without a reply"),
         (aiohttp.ClientPayloadError("secret"), "retryable", "short"),
         (aiohttp.ClientConnectorDNSError(KEY, OSError("secret")), "retryable", "name"),
@@ -75,7 +77,7 @@ def test_retry_after_is_read_in_both_forms(headers: dict[str, str], seconds: flo
         ),
         (aiohttp.ClientConnectorSSLError(KEY, ssl.SSLError("secret")), "permanent", "secure"),
         (aiohttp.InvalidURL("secret"), "permanent", "URL"),
-        (httpx.UnsupportedProtocol("secret"), "permanent", "http"),
+        (aiohttp.NonHttpUrlClientError("secret"), "permanent", "http"),
     ],
 )
 def test_every_exception_has_one_kind_and_is_not_quoted(error: Exception, kind: str, reason: str) -> None:
@@ -85,7 +87,7 @@ def test_every_exception_has_one_kind_and_is_not_quoted(error: Exception, kind: 
     assert "secret" not in failure.reason
 
 
-def test_the_cause_below_the_transports_own_wrapping_tells_more() -> None:
-    wrapped = httpx.ConnectTimeout("the transport calls every lost connection so")
-    wrapped.__cause__ = aiohttp.ClientOSError(104, "Connection reset by peer")
-    assert classify_exception(wrapped).reason == "the connection was lost"
+def test_the_cause_below_a_lost_connection_tells_more() -> None:
+    lost = LostConnectionError("secret")
+    lost.__cause__ = aiohttp.ServerDisconnectedError()
+    assert classify_exception(lost).reason == "the server closed the connection without a reply"

@@ -21,7 +21,7 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
     helped = run("--help", folder=tmp_path)
 
     assert helped.returncode == 0
-    for verb in ("up", "sync", "retry", "status", "doctor", "migrate"):
+    for verb in ("up", "sync", "retry", "push", "replay", "status", "doctor", "migrate"):
         assert f"\n  {verb} " in helped.stdout
 
 

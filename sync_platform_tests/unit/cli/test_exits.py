@@ -14,6 +14,7 @@ from sync_platform.cli.exits import of_run, worst
         (False, ["completed"], 1),
         (True, ["completed_with_errors"], 3),
         (True, ["unproven"], 3),
+        (True, ["incomplete"], 3),
         (True, ["failed"], 1),
         (True, ["running"], 1),
         (True, ["completed_with_errors", "failed", "completed"], 1),

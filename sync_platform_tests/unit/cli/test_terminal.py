@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from sync_platform.cli.terminal import ACCOUNT_TERMS, account_json, empty_account, print_json, show_account
+from sync_platform.cli.sync_account import ACCOUNT_TERMS, SYNCS
+from sync_platform.cli.terminal import print_json
 
 
 def account(**changes: Any) -> dict[str, Any]:
     row = {
-        **empty_account(is_success=True),
+        **SYNCS.empty(is_success=True),
         "source": "users",
         "sync_id": 1795230118343106980,
         "sync_type": "incremental",
@@ -22,7 +23,10 @@ def account(**changes: Any) -> dict[str, Any]:
 
 
 def test_an_account_shows_where_every_record_went(capsys: pytest.CaptureFixture[str]) -> None:
-    show_account(account(seen=1205, inserted=1200, quarantined=5, expected=1205, distinct=1205, pages=13))
+    SYNCS.show(
+        account(seen=1205, inserted=1200, quarantined=5, expected=1205, distinct=1205, pages=13),
+        to_messages=False,
+    )
 
     shown = capsys.readouterr().out
     assert "1,205" in shown
@@ -33,7 +37,7 @@ def test_an_account_shows_where_every_record_went(capsys: pytest.CaptureFixture[
 
 
 def test_an_account_that_does_not_add_up_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    show_account(account(seen=10, inserted=9))
+    SYNCS.show(account(seen=10, inserted=9), to_messages=False)
 
     assert "the books do NOT balance: 9 ended" in capsys.readouterr().out
 
@@ -41,7 +45,7 @@ def test_an_account_that_does_not_add_up_says_so(capsys: pytest.CaptureFixture[s
 def test_errors_are_shown_with_their_page_as_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
     errors = [{"page": 7, "error": "answered [bold]502"}, {"page": None, "error": "was cancelled"}]
 
-    show_account(account(errors=errors))
+    SYNCS.show(account(errors=errors), to_messages=False)
 
     shown = capsys.readouterr().out
     assert "  page 7: answered [bold]502\n" in shown
@@ -49,7 +53,7 @@ def test_errors_are_shown_with_their_page_as_plain_text(capsys: pytest.CaptureFi
 
 
 def test_json_is_one_flat_line_with_the_terms_by_name(capsys: pytest.CaptureFixture[str]) -> None:
-    print_json(account_json(account(duration_seconds=Decimal("1.25"), seen=3, inserted=3)))
+    print_json(SYNCS.as_json(account(duration_seconds=Decimal("1.25"), seen=3, inserted=3)))
 
     lines = capsys.readouterr().out.splitlines()
     said = json.loads(lines[0])
@@ -61,4 +65,4 @@ def test_json_is_one_flat_line_with_the_terms_by_name(capsys: pytest.CaptureFixt
 
 
 def test_a_run_without_a_sync_has_the_same_keys() -> None:
-    assert account_json(empty_account(is_success=False)).keys() == account_json(account()).keys()
+    assert SYNCS.as_json(SYNCS.empty(is_success=False)).keys() == SYNCS.as_json(account()).keys()

@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from sync_platform.cli.watch import RunLines, watching
+from sync_platform.components.api_push.progress import describe
+from sync_platform.push.progress import PushProgress, post
 
 LONG = "one line however narrow the terminal is " * 10
 
@@ -43,3 +45,15 @@ def test_without_a_terminal_there_are_lines_and_no_bars() -> None:
     with watching(Console(file=told)) as lines:
         assert isinstance(lines, RunLines)
     assert told.getvalue() == ""
+
+
+def test_on_a_terminal_a_push_is_a_bar_with_sent_failed_rate_and_time_left() -> None:
+    told = io.StringIO()
+    event = PushProgress("customer_push", 200, 50, 2, 0.25, 592.0, is_last=False)
+    with watching(Console(file=told, width=160, force_terminal=True)) as lines:
+        post(event)
+        lines.emit(record(describe(event)))
+
+    assert "customer_push: sending" in told.getvalue()
+    assert "50 sent, 2 failed, 0.25/s, 9 min left" in told.getvalue()
+    assert describe(event) not in told.getvalue()

@@ -7,8 +7,8 @@ import pytest
 from dagster.components.testing import create_defs_folder_sandbox
 
 from sync_platform.components import ApiSync
-from sync_platform.components.api_sync.jobs import longest_gap
 from sync_platform.components.api_sync.scaffold import noun_of
+from sync_platform.components.schedules import longest_gap
 from sync_platform.resources import default_resources
 from sync_platform_tests.unit.components.sources import unpartitioned_spec, users_spec
 
@@ -30,7 +30,11 @@ def asset(definitions: dg.Definitions, name: str) -> dg.AssetsDefinition:
 def test_a_source_gives_the_names_of_the_contract(users: dg.Definitions) -> None:
     keys = {key.to_user_string() for key in users.resolve_all_asset_keys()}
     assert keys == {"external_users_pages", "normalized_users", "users", "users_sync_metadata"}
-    assert {job.name for job in users.jobs or ()} == {"users_sync_job", "users_retry_job"}
+    assert {job.name for job in users.jobs or ()} == {
+        "users_sync_job",
+        "users_retry_job",
+        "users_replay_job",
+    }
     assert {schedule.name for schedule in users.schedules or ()} == {"users_sync_schedule"}
     assert {sensor.name for sensor in users.sensors or ()} == {"users_retry_sensor"}
     [check] = asset(users, "users").check_specs

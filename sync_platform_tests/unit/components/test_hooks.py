@@ -1,7 +1,7 @@
 import dagster as dg
 import pytest
 
-from sync_platform.components.api_sync.hooks import reason_of
+from sync_platform.components.telling import reason_of
 from sync_platform.vocabulary import PermanentError
 
 

@@ -3,8 +3,14 @@ from datetime import UTC, datetime
 import pytest
 
 from sync_platform.components.api_sync.component import ApiSync
-from sync_platform.components.api_sync.launch import request_for, retry_request, source_named, sync_request
-from sync_platform.components.api_sync.names import NO_WAIT_TAG
+from sync_platform.components.api_sync.launch import (
+    replay_request,
+    request_for,
+    retry_request,
+    source_named,
+    sync_request,
+)
+from sync_platform.components.launch import NO_WAIT_TAG
 from sync_platform.vocabulary import UsageError
 from sync_platform_tests.unit.components.sources import unpartitioned_spec, users_spec
 
@@ -75,6 +81,7 @@ def test_a_source_is_named_by_noun_or_folder(name: str) -> None:
     assert retry_request(name, is_all=True).run_config == {
         "ops": {"users_retry": {"config": {"is_all": True}}}
     }
+    assert replay_request(name).job_name == "users_replay_job"
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

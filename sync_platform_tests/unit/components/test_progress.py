@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from sync_platform.components.api_sync.progress import MOST_OBSERVATIONS, ProgressReporter, describe, mark_of
+from sync_platform.components.api_sync.progress import ProgressReporter, describe
+from sync_platform.components.marks import MOST_OBSERVATIONS, mark_of
 from sync_platform.pull.progress import ProgressEvent
 
 EVENT = ProgressEvent(
@@ -47,6 +48,16 @@ def test_a_run_posts_at_most_20_observations_and_always_the_last(count: int, *, 
     assert seen[-1] == events[-1]
 
 
+@pytest.mark.parametrize("step", ["read", "normalize", "load"])
+def test_the_lines_of_a_step_do_not_grow_with_the_sync(step: str) -> None:
+    lines: list[str] = []
+    reporter = ProgressReporter(source="users", log=lines.append, observe=lambda _: None)
+    for event in batches(1_000, is_total_known=True):
+        reporter(replace(event, step=step))
+    assert len(lines) <= MOST_OBSERVATIONS
+    assert "the last one" in lines[-1]
+
+
 def test_a_short_read_is_observed_batch_by_batch() -> None:
     events = batches(10, is_total_known=True)
     assert observed(events) == events
@@ -59,7 +70,7 @@ def test_a_short_read_is_observed_batch_by_batch() -> None:
 def test_marks_follow_the_percentage_or_the_doublings(
     percent: float | None, batch_num: int, mark: int
 ) -> None:
-    assert mark_of(replace(EVENT, percent=percent, batch_num=batch_num)) == mark
+    assert mark_of(percent=percent, count=batch_num, is_last=False) == mark
 
 
 def test_a_line_says_batch_total_percent_and_last() -> None:

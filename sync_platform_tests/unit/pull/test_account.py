@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sync_platform.pull.account import Account, Proof, Status, status_of
+from sync_platform.pull.account import Account, Proof, Status, status_of, summed
+from sync_platform.pull.settling import redo_status
 
 ENDS = (
     "inserted",
@@ -52,3 +53,23 @@ def test_the_status_is_the_worst_that_applies(
     account: Account, proof: Proof, errors: int, status: Status
 ) -> None:
     assert status_of(account, proof=proof, errors=errors) == status
+
+
+def test_accounts_are_summed_term_by_term_but_for_what_sources_named() -> None:
+    one = Account(seen=3, inserted=2, quarantined=1, expected=3)
+    other = Account(seen=2, unchanged=2, expected=2, distinct=2)
+    assert summed([one, other]) == Account(seen=5, inserted=2, unchanged=2, quarantined=1, distinct=2)
+    assert summed([]) == Account()
+
+
+@pytest.mark.parametrize(
+    ("account", "errors", "status"),
+    [
+        (Account(), 0, "completed"),
+        (Account(seen=1, stale=1), 0, "completed"),
+        (Account(seen=1, quarantined=1), 0, "completed_with_errors"),
+        (Account(), 1, "completed_with_errors"),
+    ],
+)
+def test_a_retry_or_replay_is_never_unproven(account: Account, errors: int, status: str) -> None:
+    assert redo_status(account, errors=errors) == status

@@ -91,8 +91,10 @@ def test_retry_after_is_the_pause_of_a_429() -> None:
     assert judge_reply(reply(429, Retry_After="7"), None, NOW).pause_s == 7
 
 
-def test_a_time_out_is_in_doubt() -> None:
-    assert judge_exception(TimeoutError()).kind == "in_doubt"
+@pytest.mark.parametrize(("has_begun", "kind"), [(True, "in_doubt"), (False, "unreachable")])
+def test_a_time_out_is_in_doubt_once_the_request_has_begun(*, has_begun: bool, kind: Kind) -> None:
+    outcome = judge_exception(TimeoutError(), has_begun=has_begun)
+    assert (outcome.kind, outcome.is_undoubted) == (kind, not has_begun)
 
 
 REFUSED = Outcome("refused", 422, "status 422")

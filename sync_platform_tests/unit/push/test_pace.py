@@ -39,13 +39,13 @@ def starts_of(pacer: Pacer, count: int, *, reply_s: float) -> list[float]:
 def test_the_gap_is_what_the_yaml_says(pace: PaceSpec, reply_s: float, gap_s: float) -> None:
     starts = starts_of(Pacer(pace), 20, reply_s=reply_s)
     gaps = [later - earlier for earlier, later in pairwise(starts)]
-    assert median(gaps) == pytest.approx(gap_s)
-    assert min(gaps) == pytest.approx(gap_s)
+    assert median(gaps) == pytest.approx(gap_s, rel=0.025)
+    assert min(gaps) >= gap_s
 
 
 def test_a_burst_starts_at_once_and_then_the_rate_holds() -> None:
     starts = starts_of(Pacer(PaceSpec(max_requests_per_s=10, burst=3)), 6, reply_s=0.0)
-    assert starts == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3])
+    assert starts == pytest.approx([0, 0, 0, 0.1, 0.2, 0.3], abs=0.005)
 
 
 def test_nothing_starts_before_the_wait_that_an_earlier_push_left() -> None:
@@ -61,7 +61,17 @@ def test_retry_after_stops_everybody_and_the_gap_then_melts_with_each_delivery()
     assert pacer.next_start_s() == pytest.approx(40.2)
     for _ in range(30):
         pacer.note_delivery()
-    assert pacer.next_start_s() == pytest.approx(40.1)
+    assert pacer.next_start_s() == pytest.approx(40.1, abs=0.001)
+
+
+@pytest.mark.parametrize("pace", [PaceSpec(wait_s=0.1), PaceSpec(max_requests_per_s=10)])
+def test_a_request_that_reaches_the_wire_late_puts_off_the_next_one(pace: PaceSpec) -> None:
+    pacer = Pacer(pace)
+    pacer.note_start(10)
+    pacer.note_written(10.03)
+    assert pacer.next_start_s() == pytest.approx(10.13, abs=0.0011)
+    pacer.note_start(10.13)
+    assert pacer.next_start_s() == pytest.approx(10.23, abs=0.0011)
 
 
 def test_refusals_of_requests_already_under_way_slow_down_once() -> None:

@@ -1,7 +1,7 @@
-"""Runs whose process is gone: found and closed by the next sync of their source.
+"""Runs whose process is gone: found and closed by the next run that gets their lock.
 
 A run that is killed outright cannot say so, and the default launcher does not watch its processes. Each
-run notes its process in a tag; who holds the sync's lock closes what the dead left open.
+run notes its process in a tag; who holds the lock closes what the dead left open.
 """
 
 import os
@@ -10,8 +10,10 @@ import socket
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from sync_platform.components.api_sync.names import PROCESS_TAG
 from sync_platform.home.running import ProcessMark
+
+PROCESS_TAG = ".dagster/sync_platform_process"  # the prefix keeps it off the pages that people read
+"""Which process works on a run, so that the next one can tell whether a silent one is dead."""
 
 
 class _Worker(BaseModel):
@@ -44,5 +46,5 @@ def close_in_dagster(instance: dg.DagsterInstance, run_id: str) -> bool:
     run = instance.get_run_by_id(run_id)
     if run is None or run.is_finished or is_at_work(run):
         return False
-    instance.report_run_failed(run, "The process of this run was killed; the next sync found it.")
+    instance.report_run_failed(run, "The process of this run was killed; the next run found it.")
     return True

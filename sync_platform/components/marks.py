@@ -1,0 +1,36 @@
+"""How much of a run's progress is kept on an asset: few observations, whatever the size of the run.
+
+Here belongs the thinning. A run may post thousands of events, and each observation is a row of Dagster's
+event log for ever, so a run keeps at most `MOST_OBSERVATIONS`.
+"""
+
+from dataclasses import dataclass
+
+MOST_OBSERVATIONS = 20
+
+
+def mark_of(*, percent: float | None, count: int, is_last: bool) -> int:
+    """Tell which of the marks 1 to 20 an event has reached; 20 is the last event.
+
+    Args:
+        percent: 0 to 100, or None while the total is unknown; marks are 5 % apart then.
+        count: how many are done; without a percentage a mark is a doubling of them.
+        is_last: whether nothing follows.
+    """
+    if is_last:
+        return MOST_OBSERVATIONS
+    reached = count.bit_length() if percent is None else int(percent * 0.2)
+    return max(1, min(reached, MOST_OBSERVATIONS - 1))
+
+
+@dataclass(slots=True)
+class HighestMark:
+    """The furthest mark that a run has reached."""
+
+    highest: int = 0
+
+    def is_passed_by(self, mark: int) -> bool:
+        """Say whether a mark is further than any before, and remember it."""
+        is_further = mark > self.highest
+        self.highest = max(self.highest, mark)
+        return is_further

@@ -1,0 +1,90 @@
+"""Many 64-bit hashes in little memory: they wait in a temporary file, and are counted a range at a time.
+
+At five million records a process that keeps them all holds some hundred megabytes; this holds a few.
+"""
+
+import tempfile
+import weakref
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+import polars as pl
+import pyarrow as pa
+
+_BUFFERED = 2**16
+_AT_ONCE = 2**18
+_HASH_BYTES = 8
+_LOWEST = -(2**63)
+_EMPTY = pl.Series("hash", [], dtype=pl.Int64)
+
+
+class Hashes:
+    """A bag of hashes."""
+
+    def __init__(self) -> None:
+        self._buffer = array("q")
+        self._file: IO[bytes] | None = None
+        self.count = 0
+
+    def add(self, hashes: Sequence[int]) -> None:
+        """Take hashes in."""
+        self._buffer.extend(hashes)
+        self.count += len(hashes)
+        if len(self._buffer) >= _BUFFERED:
+            self._write()
+
+    def between(self, first: int, last: int) -> Iterator[pl.Series]:
+        """The hashes from first to last, in parts; a repeated one comes as often as it was added."""
+        yield from (part.filter(part.is_between(first, last)) for part in self._parts())
+
+    def _parts(self) -> Iterator[pl.Series]:
+        yield _series(self._buffer)
+        if self._file is not None:
+            self._file.seek(0)
+            while content := self._file.read(_BUFFERED * _HASH_BYTES):
+                yield _series(array("q", content))
+
+    def _write(self) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 -- it lives as long as this bag
+            weakref.finalize(self, self._file.close)
+        self._file.seek(0, 2)
+        self._file.write(self._buffer)
+        self._buffer = array("q")
+
+
+def count_distinct(bags: Sequence[Hashes]) -> int:
+    """Count the distinct hashes in all the bags together."""
+    return sum(together.n_unique() for together in _ranges(bags))
+
+
+def sorted_union(bags: Sequence[Hashes]) -> pl.Series:
+    """The distinct hashes of all the bags, in order: eight bytes each."""
+    return pl.concat([_EMPTY, *(together.unique().sort() for together in _ranges(bags))], rechunk=True)
+
+
+def known_among(hashes: Sequence[int], known: pl.Series) -> list[bool]:
+    """Which of the hashes stand in a sorted series; takes hardly longer where that is long."""
+    if known.is_empty():
+        return [False] * len(hashes)
+    asked = pl.Series("hash", hashes, dtype=pl.Int64)
+    places = known.search_sorted(asked).clip(0, len(known) - 1)
+    return (known.gather(places) == asked).to_list()
+
+
+def _ranges(bags: Sequence[Hashes]) -> Iterator[pl.Series]:
+    """All the hashes, one range of values after the other, each of about as many as are held at once."""
+    ranges = sum(bag.count for bag in bags) // _AT_ONCE + 1
+    width = 2**64 // ranges + 1
+    for first in range(_LOWEST, -_LOWEST, width):
+        last = min(first + width, -_LOWEST) - 1
+        yield pl.concat([_EMPTY, *(part for bag in bags for part in bag.between(first, last))])
+
+
+def _series(hashes: "array[int]") -> pl.Series:
+    """The hashes as a polars series, without a copy."""
+    if not hashes:
+        return _EMPTY
+    values = pa.Array.from_buffers(pa.int64(), len(hashes), [None, pa.py_buffer(hashes)])
+    return pl.Series("hash", pl.from_arrow(values))

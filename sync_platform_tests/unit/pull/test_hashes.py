@@ -1,0 +1,52 @@
+"""Many hashes in little memory: the counts are those of a set, wherever they wait."""
+
+import random
+
+import pytest
+
+from sync_platform.pull import hashes
+from sync_platform.pull.hashes import Hashes, count_distinct, known_among, sorted_union
+
+LOWEST, HIGHEST = -(2**63), 2**63 - 1
+
+
+def bag_of(values: list[int]) -> Hashes:
+    bag = Hashes()
+    for start in range(0, len(values), 7):
+        bag.add(values[start : start + 7])
+    return bag
+
+
+@pytest.mark.parametrize(("buffered", "at_once"), [(2**16, 2**18), (10, 2**18), (10, 50), (16, 1)])
+def test_counts_and_union_are_those_of_a_set(
+    monkeypatch: pytest.MonkeyPatch, buffered: int, at_once: int
+) -> None:
+    monkeypatch.setattr(hashes, "_BUFFERED", buffered)
+    monkeypatch.setattr(hashes, "_AT_ONCE", at_once)
+    dice = random.Random(7)
+    some = [dice.randint(LOWEST, HIGHEST) for _ in range(100)] + [LOWEST, HIGHEST, 0, -1]
+    first, second = some + some[:30], [*some[50:], 5, 6, 7]
+    bags = [bag_of(first), bag_of(second)]
+    assert count_distinct(bags[:1]) == len(set(first))
+    assert count_distinct(bags) == len({*first, *second})
+    assert sorted_union(bags).to_list() == sorted({*first, *second})
+    assert count_distinct(bags) == len({*first, *second}), "counting again counts the same"
+
+
+def test_a_bag_goes_on_after_it_was_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashes, "_BUFFERED", 10)
+    bag = bag_of(list(range(95)))
+    assert count_distinct([bag]) == 95
+    bag.add(list(range(90, 130)))
+    assert count_distinct([bag]) == 130
+
+
+def test_nothing_is_nothing() -> None:
+    assert count_distinct([]) == count_distinct([Hashes()]) == 0
+    assert known_among([1, 2], sorted_union([Hashes()])) == [False, False]
+
+
+def test_what_is_known_is_found_at_both_ends_too() -> None:
+    known = sorted_union([bag_of([LOWEST, -5, 3, HIGHEST])])
+    asked = [LOWEST, LOWEST + 1, -5, 0, 3, HIGHEST - 1, HIGHEST]
+    assert known_among(asked, known) == [True, False, True, False, True, False, True]
