@@ -4,10 +4,12 @@
 UV_VERSION := 0.13.8
 ARGS ?=
 
-# The first interpreter that fits; `make run PYTHON=/path/to/python3.12` chooses another one.
-FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# The first interpreter that fits; `make run PYTHON=/path/to/python3.12` chooses another one. It is followed to the program
+# itself: uv takes a shim (pyenv) or an activated .venv for another Python each time, and makes .venv anew.
+FITS := import os, sys; (3, 11) <= sys.version_info[:2] <= (3, 13) or sys.exit(1); \
+	print(os.path.realpath(getattr(sys, "_base_executable", sys.executable)))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
-	$$python -c '$(FITS)' 2>/dev/null && command -v $$python && break; done)
+	$$python -c '$(FITS)' 2>/dev/null && break; done)
 
 # A home folder that is missing, unset or read-only (containers, service accounts) must not matter.
 ifneq ($(shell test -n "$$HOME" && test -d "$$HOME" && test -w "$$HOME" && echo yes),yes)
@@ -32,7 +34,8 @@ test: install-dev
 
 # The long versions: hundreds of kills, thousands of interleavings; about an hour.
 torture: install-dev
-	$(BIN)/pytest sync_platform_tests/torture/crash_matrix.py sync_platform_tests/torture/moving_simulation.py $(ARGS)
+	$(BIN)/pytest sync_platform_tests/torture/crash_matrix.py sync_platform_tests/torture/moving_simulation.py \
+		sync_platform_tests/torture/push_crashes.py sync_platform_tests/torture/workflow_crashes.py $(ARGS)
 
 check: install-dev
 	$(BIN)/ruff format --check .

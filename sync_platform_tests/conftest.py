@@ -1,7 +1,3 @@
 """What every test can ask for."""
 
-pytest_plugins = [
-    "sync_platform_tests.postgres",
-    "sync_platform_tests.own_sql",
-    "sync_platform_tests.dagster_home",
-]
+pytest_plugins = ["sync_platform_tests.postgres", "sync_platform_tests.own_sql"]

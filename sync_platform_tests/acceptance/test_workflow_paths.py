@@ -1,13 +1,16 @@
 """Paths, variables and other instances as steps, through real Dagster runs of workflows written here."""
 
 from itertools import product
-from typing import Any
+from typing import Any, LiteralString
 
 import dagster as dg
 import pytest
 
 from sync_platform.components.workflow.component import Workflow
+from sync_platform.components.workflow.instances import run_instance
 from sync_platform.warehouse.address import DatabaseAddress
+from sync_platform.warehouse.connect import connect
+from sync_platform.workflow.reports import InstanceOrder
 from sync_platform.workflow.spec import WorkflowSpec
 from sync_platform_tests.acceptance.users_api import told
 from sync_platform_tests.acceptance.workflows import Clock, Workflows, code_location
@@ -154,21 +157,23 @@ def test_a_step_runs_a_sync_of_another_instance_and_a_wrong_name_takes_the_path_
     assert "no_such_push" in failed["error"]
 
 
-def test_a_step_that_runs_another_instance_for_too_long_is_stopped_and_its_books_are_closed(
-    database: DatabaseAddress, instance: dg.DagsterInstance
-) -> None:
-    steps = [{"name": "push_slowly", "push": "customers", "timeout_s": 12}]
-    found = workflow(database, instance, steps=steps)
-    found.rows(
+@pytest.mark.usefixtures("instance")
+def test_another_instance_that_has_to_stop_closes_its_books_first(database: DatabaseAddress) -> None:
+    def execute(query: LiteralString) -> list[tuple[Any, ...]]:
+        with connect(database) as connection:
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+
+    execute(
         "insert into users select n::text, n || '@example.com', 'Any', 'active', '{}', now(), now(), 1"
         " from generate_series(1, 50) as n"
     )
+    delivered = "select 1 from push_deliveries where status = 'delivered'"
 
-    [result] = found.tick("paths_sensor")
+    outcome = run_instance(InstanceOrder("push", "customers", should_stop=lambda: bool(execute(delivered))))
 
-    assert not result.success
-    [step] = found.rows("select status from workflow_steps where step = 'push_slowly'")
-    assert step == {"status": "failed"}
-    [push] = found.rows("select status, delivered, planned from push_logs")
-    assert push["status"] in {"failed", "incomplete"}
-    assert push["delivered"] + push["planned"] == 50
+    assert not outcome.is_success
+    assert outcome.reason == "it was stopped"
+    [(status, sent, planned)] = execute("select status, delivered, planned from push_logs")
+    assert status == "failed"
+    assert (sent + planned, sent > 0) == (50, True)

@@ -13,7 +13,6 @@ import dagster as dg
 
 from sync_platform.components.abandoned import close_in_dagster, is_at_work
 from sync_platform.components.turns import Clock
-from sync_platform.components.workflow.config import run_config_of
 from sync_platform.components.workflow.names import PARTITION_TAG, STARTER_TAG, WorkflowNames
 from sync_platform.components.workflow.walk import Outside, workflow_context
 from sync_platform.resources import AlertsResource, SettingsResource, WarehouseResource
@@ -110,12 +109,10 @@ def _request(
     records = instance.get_run_records(of_key, limit=_RUNS_LOOKED_AT)
     if any(_is_on_its_way(record) for record in records):
         return None
-    schedule = names.spec.trigger.schedule_spec
-    variables = dict(schedule.variables) if by == "schedule" and schedule is not None else {}
+    previous = records[0].dagster_run.run_id if records else "first"
     return dg.RunRequest(
-        run_key=names.run_key(due.key, due.attempt, records[0].dagster_run.run_id if records else "first"),
+        run_key=names.run_key(due.key, due.attempt, previous),
         partition_key=due.key,
-        run_config=run_config_of(names.op, variables),
         tags={STARTER_TAG: by},
     )
 

@@ -24,7 +24,6 @@ def start_runner(context: WorkflowContext, key: str, sql_files: Path) -> subproc
         [sys.executable, "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
         text=True,
     )
     order = {
