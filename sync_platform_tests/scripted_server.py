@@ -12,6 +12,7 @@ to it over real sockets; nothing of ours is patched.
 import asyncio
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -164,8 +165,9 @@ class _Script:
 
 @dataclass(slots=True)
 class ScriptedServer:
-    """The server; `with` starts and stops it. `url` and `port` are known from then on."""
+    """The server; `with` starts and stops it. `url` and `port` are known then; `tls` makes it https."""
 
+    tls: ssl.SSLContext | None = None
     requests: list[RecordedRequest] = field(default_factory=list)
     max_in_flight: int = 0
     url: str = ""
@@ -187,7 +189,7 @@ class ScriptedServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="scripted-server", daemon=True)
         self._thread.start()
         self.port = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(10)
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
         return self
 
     def __exit__(
@@ -205,7 +207,7 @@ class ScriptedServer:
         app.router.add_route("*", "/{path:.*}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self.tls).start()
         port: int = self._runner.addresses[0][1]
         return port
 

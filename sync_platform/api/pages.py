@@ -90,6 +90,14 @@ def plan(spec: PaginationSpec, total: int, page_length: int) -> Iterator[PageReq
             yield PageRequest(number, _planned_values(spec, number, page_length))
 
 
+def too_many_pages(spec: PaginationSpec) -> str:
+    """Say that the API leads on behind the last page that a read may ask for."""
+    return (
+        f"{spec.max_pages} pages were read and the API still leads on; "
+        "if it really holds more, raise pagination.max_pages"
+    )
+
+
 def _planned_values(spec: PaginationSpec, number: int, page_length: int) -> dict[str, JsonValue]:
     if spec.type == "page":
         return {"page": _first_number(spec) + number - 1}
@@ -127,6 +135,8 @@ class _SequentialPaginator:
         self._count_empty(record_count)
         following = self._following(page, reply, record_count, last_record, is_stated=goes_on is True)
         if following is not None:
+            if following.number > self._spec.max_pages:
+                raise PaginationError(too_many_pages(self._spec))
             self._refuse_circle(page, following, last_record)
         return following
 

@@ -244,6 +244,7 @@ class PaginationSpec(_Spec):
         done: PATH of a boolean that says stop; outranks `next`.
         total: where the number of records stands.
         max_records: how many records one query of this API can reach; a larger window is read in parts.
+        max_pages: where a read ends as an error, lest it follow an API without an end for ever.
     """
 
     type: PaginationType = "none"
@@ -259,6 +260,7 @@ class PaginationSpec(_Spec):
         | None
     ) = None
     max_records: int | None = Field(default=None, gt=0)
+    max_pages: int = Field(default=1_000_000, gt=0)
 
     @model_validator(mode="after")
     def _words_fit_the_type(self) -> Self:

@@ -29,6 +29,9 @@ class Pass:
         changes_meanwhile: what differs between two looks at page 1 and at the latest changes, when the pass
             began and when it ended, or None when the source cannot say. The latest go as far back as an
             incremental sync does (`lag_s`): what is committed late appears with a time that has passed.
+        vanished: records that no earlier pass had brought, changed as lately, and stand no more in the last
+            look at the latest changes; 0 where the source cannot say. One that came and went within the pass
+            takes the place of a missed one in every count.
         failed_pages: pages that could not be read.
         fault: what contradicts itself in the source's answers, or None.
         saw_end: whether the API's own end signal was seen.
@@ -43,6 +46,7 @@ class Pass:
     distinct: int
     unseen: int
     changes_meanwhile: int | None
+    vanished: int
     failed_pages: int
     fault: str | None
     saw_end: bool
@@ -69,13 +73,23 @@ def judge(look: Pass) -> tuple[Verdict, Proof, str]:
 def _judge_total(look: Pass) -> tuple[Verdict, Proof, str]:
     """With a total: it must hold, cover the distinct keys, and nothing may have moved."""
     holds = look.total_at_start == look.total_at_end == look.distinct
-    if holds and (look.pages <= 1 or look.changes_meanwhile == 0):
+    if holds and (look.pages <= 1 or _stood_still(look)):
         return "proven", "total", "the total holds and nothing changed meanwhile"
-    if look.number > 1 and look.unseen == 0 and (holds or _really_holds_duplicates(look)):
+    if _confirms(look) and (holds or _really_holds_duplicates(look)):
         return "proven", "total", "a further pass found nothing unseen"
     if look.number >= MAX_PASSES:
         return "unproven", "none", _mismatch(look)
     return "read_again", "none", _mismatch(look)
+
+
+def _stood_still(look: Pass) -> bool:
+    """Nothing changed meanwhile, and nothing that came has gone again."""
+    return look.changes_meanwhile == 0 and look.vanished == 0
+
+
+def _confirms(look: Pass) -> bool:
+    """A further pass found nothing unseen, nor anything that took a missed one's place."""
+    return look.number > 1 and look.unseen == 0 and look.vanished == 0
 
 
 def _really_holds_duplicates(look: Pass) -> bool:
@@ -89,7 +103,7 @@ def _judge_end_signal(look: Pass) -> tuple[Verdict, Proof, str]:
         return "unproven", "none", "the end of the pages was not seen"
     if look.holds_end_by_signal or look.pages <= 1:
         return "proven", "end_signal", "the API signalled the end"
-    if look.changes_meanwhile == 0 or (look.number > 1 and look.unseen == 0):
+    if _stood_still(look) or _confirms(look):
         return "proven", "end_signal", "the API signalled the end and nothing moved meanwhile"
     if look.number >= MAX_PASSES:
         return "unproven", "none", f"the source kept changing over {look.number} passes"
@@ -100,5 +114,6 @@ def _mismatch(look: Pass) -> str:
     return (
         f"pass {look.number}: total {look.total_at_start} at the start and {look.total_at_end} at the end, "
         f"{look.distinct} distinct records, {look.unseen} not seen before, "
-        f"changes meanwhile: {'unknown' if look.changes_meanwhile is None else look.changes_meanwhile}"
+        f"changes meanwhile: {'unknown' if look.changes_meanwhile is None else look.changes_meanwhile}, "
+        f"came and gone: {look.vanished}"
     )

@@ -9,12 +9,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from itertools import islice
+from typing import Any
 
 from sync_platform.api.client import ApiClient
 from sync_platform.api.exchange import Reply
 from sync_platform.api.failures import UnauthorizedError
-from sync_platform.api.pages import BadTotal, PageRequest, plan
+from sync_platform.api.pages import BadTotal, PageRequest, plan, too_many_pages
 from sync_platform.api.request import ApiRequest
 from sync_platform.pull.account import Proof
 from sync_platform.pull.ahead import WorkAhead
@@ -22,6 +23,7 @@ from sync_platform.pull.blocks import BlockWriter
 from sync_platform.pull.collect import Asked, PageCollector, PassState
 from sync_platform.pull.land import LandedSync
 from sync_platform.pull.ledger import QueuedPage
+from sync_platform.pull.looks import Looks
 from sync_platform.pull.parts import halves
 from sync_platform.pull.proof import Pass, Verdict, judge
 from sync_platform.pull.source import Source
@@ -34,9 +36,6 @@ _MAX_FAILURES_IN_ROW = 10
 _CLOCK_DOUBT = timedelta(seconds=60)
 _EMPTY_PAGE = "the page is empty before the end that the total implies"
 _UNREAD = "; everything behind this page is unread"
-
-
-_Answer = TypeVar("_Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,7 @@ class Reader:
         self._whole = self._source = Source(spec, client, window)
         writer = BlockWriter(landed, spec.source, spec.batch_size, ahead)
         self._pages = PageCollector(spec, writer, stored=self._source.stored, now=now, log=log)
+        self._looks = Looks(self._pages.seen, log)
         self._now = now
         self._log = log
 
@@ -154,7 +154,7 @@ class Reader:
         worst = next((part for part in parts if part.proof == "none"), parts[0])
         if len(parts) == 1 or worst.proof == "none":
             return worst.proof, worst.reason
-        look = await self._answer(self._whole.look()) if self._has_exact_total else None
+        look = await self._looks.answer(self._whole.look()) if self._has_exact_total else None
         total = look[0] if look is not None else None
         if total is not None and self._pages.seen.distinct < total:
             reason = (
@@ -196,7 +196,7 @@ class Reader:
         """Read all pages once and judge what was seen."""
         state.page_length = len(first.records) or self._spec.page_size
         if state.total is not None and state.total > len(first.records):
-            state.lately = await self._changed_lately(state)
+            await self._looks.begin(self._source, state)
             first = await self._begin_again(state, first)
             state.at_front = self._pages.seen.versions(first.records)
         if self._spec.is_concurrent and state.total is not None and (state.total or not first.records):
@@ -218,7 +218,7 @@ class Reader:
         """
         if state.lately is None:
             return first
-        answer = await self._answer(self._source.ask(first.request))
+        answer = await self._looks.answer(self._source.ask(first.request))
         if answer is None:
             state.lately = None
             return first
@@ -244,9 +244,14 @@ class Reader:
 
     async def _read_planned(self, state: PassState) -> None:
         """Read the pages that the total implies, several at once."""
-        pages = plan(self._spec.pagination, state.total or 0, state.page_length)
+        spec = self._spec.pagination
+        pages = plan(spec, state.total or 0, state.page_length)
+        allowed = islice(pages, spec.max_pages - 1)  # page 1 is read
         workers = self._spec.max_concurrent_pages or _DEFAULT_CONCURRENT_PAGES
-        await _all_or_first_error(self._work(state, pages) for _ in range(workers))
+        await _all_or_first_error(self._work(state, allowed) for _ in range(workers))
+        if not state.saw_end and (beyond := next(pages, None)) is not None:
+            reason = f"{too_many_pages(spec)}{_UNREAD}"
+            self._pages.queue(state, beyond, self._source.request(beyond), reason, None)
         state.saw_end = not state.queued
 
     async def _work(self, state: PassState, pages: Iterator[PageRequest]) -> None:
@@ -333,9 +338,9 @@ class Reader:
     async def _look_back(self, state: PassState) -> Pass:
         """What moved while the pass was read, as far as the source can say."""
         total = state.total if self._has_exact_total else None
-        total_at_end, changes = total, None
+        total_at_end, changes, vanished = total, None, 0
         if state.pages > 1 and not state.queued and state.total is not None:
-            total_at_end, changes = await self._look_again(state)
+            total_at_end, changes, vanished = await self._looks.end(self._source, state)
         return Pass(
             number=state.number,
             total_at_start=total,
@@ -345,38 +350,12 @@ class Reader:
             distinct=self._pages.seen.distinct_in_pass(),
             unseen=state.unseen,
             changes_meanwhile=changes,
+            vanished=vanished,
             failed_pages=len(state.queued),
             fault=state.fault,
             saw_end=state.saw_end,
             holds_end_by_signal=self._spec.pagination.type not in ("page", "offset"),
         )
-
-    async def _look_again(self, state: PassState) -> tuple[int | None, int | None]:
-        """The total now, and how much differs from the first looks; None where it cannot be said."""
-        look = await self._answer(self._source.look())
-        lately = await self._changed_lately(state)
-        total = look[0] if look is not None else None
-        if look is None or lately is None or state.lately is None:
-            return total, None
-        at_front = self._pages.seen.versions(look[1])
-        return total, len(lately ^ state.lately) + len(at_front ^ state.at_front)
-
-    async def _changed_lately(self, state: PassState) -> frozenset[int] | None:
-        """Which versions the source says are from shortly before this pass, or later."""
-        incremental = self._spec.incremental
-        lag = timedelta(seconds=incremental.lag_s if incremental is not None else 0)
-        records = await self._answer(self._source.changed_lately(state.started_at - lag))
-        return None if records is None else self._pages.seen.versions(records)
-
-    async def _answer(self, question: Awaitable[_Answer | None]) -> _Answer | None:
-        """What the source says about itself, or None: the pages are read, only their proof needs it."""
-        try:
-            return await question
-        except UnauthorizedError:
-            raise
-        except SyncPlatformError as error:
-            self._log(f"whether anything changed meanwhile could not be asked: {error}")
-            return None
 
     def _source_clock(self, reply: Reply) -> datetime:
         """The source's clock when it began to answer; without a Date header ours, less a minute."""

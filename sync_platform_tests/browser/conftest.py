@@ -44,13 +44,13 @@ def chromium() -> str:
     return found[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which `up` runs; its SYNC_PLATFORM_HOME is `state` in it."""
     return tmp_path_factory.mktemp("up")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ui(home: Path) -> Iterator[str]:
     """A running `sync-platform up` after its first sync, by the URL of its UI."""
     environment = {
@@ -71,9 +71,12 @@ def ui(home: Path) -> Iterator[str]:
                 shutil.rmtree(place.folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def page(chromium: str, ui: str) -> Iterator[Page]:
-    """One browser tab on the UI; without a Chromium, nothing is started."""
+    """One browser tab on the UI; without a Chromium, nothing is started.
+
+    It ends with this folder: while playwright lives, no other test can run an event loop.
+    """
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_OPTIONS))
         tab = browser.new_page(base_url=ui, viewport={"width": 1280, "height": 720})

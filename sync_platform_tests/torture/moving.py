@@ -21,6 +21,8 @@ from sync_platform_tests.integration.pull.conftest import Rig
 from sync_platform_tests.scripted_server import RecordedRequest, ScriptedReply, ScriptedServer
 
 _LATEST_COMMIT_S = 50
+_CHANGES = ("insert", "late insert", "update", "late update", "delete")
+_VISITS = ("insert", "late insert", "leave", "leave")
 
 
 def nothing() -> None:
@@ -53,8 +55,10 @@ class Interleaving:
     api: MovingUsersApi
     chance: random.Random
     unrest: float
+    is_fleeting: bool = False
     users: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
+    newcomers: list[int] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
 
     def fill(self) -> None:
@@ -81,24 +85,33 @@ class Interleaving:
             self._change()
 
     def _change(self) -> None:
-        kind = self.chance.choice(("insert", "late insert", "update", "late update", "delete"))
+        kind = self.chance.choice(_VISITS if self.is_fleeting else _CHANGES)
         late_s = self.chance.uniform(0, _LATEST_COMMIT_S) if kind.startswith("late") else 0
         if kind.endswith("insert"):
             # An id is not used again: with an older time than before, it would be an older version of it.
             used = self.users | self.gone
             number = self.chance.choice([n for n in range(1, 1000) if n not in used])
             self.put(number, self.api.now - timedelta(seconds=late_s))
+            self.newcomers.append(number)
+        elif kind == "leave":
+            if not self.newcomers:
+                return
+            number = self.newcomers.pop(self.chance.randrange(len(self.newcomers)))
+            self.delete(number)
         elif self.users:
             number = self.chance.choice(sorted(self.users))
             if kind == "delete":
-                self.api.delete(number)
-                self.users.discard(number)
-                self.gone.add(number)
+                self.delete(number)
             else:
                 self.put(number, max(self._changed_at(number), self.api.now - timedelta(seconds=late_s)))
         else:
             return
         self.changes.append(f"request {len(self.api.requests)}: {kind} {number}")
+
+    def delete(self, number: int) -> None:
+        self.api.delete(number)
+        self.users.discard(number)
+        self.gone.add(number)
 
     def _changed_at(self, number: int) -> datetime:
         return datetime.fromisoformat(json.loads(self.api.text_of(number))["updated_at"])
@@ -109,8 +122,16 @@ class Interleaving:
         return {key: row for key, row in self.api.table().items() if held.get(key) != row}
 
 
-def require_nothing_lost(database: DatabaseAddress, folder: Path, seed: int) -> str:
+def require_nothing_lost(
+    database: DatabaseAddress, folder: Path, seed: int, *, is_fleeting: bool = False
+) -> str:
     """Sync a source that changes meanwhile, then once more at rest: nothing may be missing.
+
+    Args:
+        database: an empty one.
+        folder: for what lands.
+        seed: of everything that is left to chance.
+        is_fleeting: nobody but newcomers leave, often within the read in which they came.
 
     Returns:
         How the first sync ended.
@@ -121,7 +142,9 @@ def require_nothing_lost(database: DatabaseAddress, folder: Path, seed: int) -> 
         server.script("/users", api)
         rig = Rig(database, str(folder / "landing"), api, {**ENVIRONMENT, "EXTERNAL_API_URL": server.url})
         rig.spec = users_spec(page_size=chance.randint(2, 9), max_concurrent_pages=chance.choice((1, 1, 4)))
-        interleaving = Interleaving(rig, api, chance, unrest=chance.choice((0.05, 0.2, 0.5)))
+        interleaving = Interleaving(
+            rig, api, chance, unrest=chance.choice((0.05, 0.2, 0.5)), is_fleeting=is_fleeting
+        )
         interleaving.fill()
         api.stir = interleaving.stir
         first = rig.sync(SyncOrder(chance.choice(("full", "incremental"))))

@@ -3,10 +3,10 @@
 Here belongs naming only; other modules never spell a name themselves.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Self
 
+from sync_platform.components.scaffolding import slug
 from sync_platform.push.spec import ApiPushSpec
 
 PUSH_ID_TAG = "push_id"
@@ -29,7 +29,7 @@ class PushNames:
     @classmethod
     def of(cls, spec: ApiPushSpec, folder: str) -> Self:
         """Name a push after its YAML, and what the YAML leaves out after its folder and its query's file."""
-        push = spec.name or slug(folder)
+        push = spec.name or push_name_of(folder)
         return cls(
             push=push,
             source=spec.source_asset or spec.source.rsplit("/", 1)[-1],
@@ -82,7 +82,6 @@ class PushNames:
         return f"push of {self.source}"
 
 
-def slug(folder: str) -> str:
+def push_name_of(folder: str) -> str:
     """Make a push's name from a folder's name: `CRM-Push` becomes `crm_push`."""
-    word = re.sub(r"[^a-z0-9]+", "_", folder.lower().removesuffix(".yaml")).strip("_")
-    return word.lstrip("0123456789_")[:40] or "api_push"
+    return slug(folder, otherwise="api_push")

@@ -4,9 +4,8 @@ Here belongs the template. It is valid as it stands, so that the code location s
 what to put there.
 """
 
-import dagster as dg
-
-from sync_platform.components.api_push.names import slug
+from sync_platform.components.api_push.names import push_name_of
+from sync_platform.components.scaffolding import YamlScaffolder
 
 _TEMPLATE = """\
 # The rows of a query, sent to an HTTP endpoint one by one, once each.
@@ -41,18 +40,12 @@ attributes:
 """
 
 
-class ApiPushScaffolder(dg.Scaffolder[dg.Model]):
-    """Writes a commented `defs.yaml` that loads as it stands."""
+class ApiPushScaffolder(YamlScaffolder):
+    """Writes the starting file of a push, named after its folder."""
 
-    def scaffold(self, request: dg.ScaffoldRequest[dg.Model]) -> None:
-        """Write `defs.yaml` for a push named after its folder; appended where asked.
+    template = _TEMPLATE
 
-        Raises:
-            DagsterInvalidInvocationError: Python was asked for; this component is set up by YAML only.
-        """
-        if request.scaffold_format != "yaml":
-            raise dg.DagsterInvalidInvocationError("ApiPush is set up by YAML: leave out `--format python`.")
-        file = request.target_path if request.append else request.target_path / "defs.yaml"
-        text = _TEMPLATE.format(type=request.type_name, name=slug(request.target_path.name))
-        with file.open("a" if request.append else "w", encoding="utf-8") as out:
-            out.write(f"---\n{text}" if request.append else text)
+    @classmethod
+    def name_of(cls, folder: str) -> str:
+        """Make a push's name from a folder's name: `CRM-Push` becomes `crm_push`."""
+        return push_name_of(folder)

@@ -4,18 +4,16 @@ Here belongs the template. It is valid as it stands, so that the code location s
 what to put there.
 """
 
-import re
-
-import dagster as dg
+from sync_platform.components.scaffolding import YamlScaffolder, slug
 
 _TEMPLATE = """\
 # A paginated REST API, kept in a Postgres table.
 # All words and what they mean: docs/api-sync.md, the component's page in the UI, or `dg docs serve`.
-# When it stands: `dg check defs`, then `sync-platform doctor {source}` asks the API for one page.
+# When it stands: `dg check defs`, then `sync-platform doctor {name}` asks the API for one page.
 type: {type}
 attributes:
-  source: {source}   # the noun of all names: assets, job {source}_sync_job, schedule, check
-  description: {source} of our external system   # what a newcomer reads in the UI
+  source: {name}   # the noun of all names: assets, job {name}_sync_job, schedule, check
+  description: {name} of our external system   # what a newcomer reads in the UI
 
   # ${{NAME}} is looked up in the environment or .env when a run needs it, never written here.
   base_url: "${{EXTERNAL_API_URL}}"
@@ -23,7 +21,7 @@ attributes:
 
   # The first request as the API's own page writes it. A parameter whose placeholder has no value is left out.
   request:
-    path: /{source}
+    path: /{name}
     params: {{page: "{{page}}", limit: "{{page_size}}", updated_since: "{{since}}"}}
   page_size: 100
   pagination: {{type: page, total: total}}   # or offset, cursor, next_url, link_header, last_record, none
@@ -42,7 +40,7 @@ attributes:
     external_id: id
     name: name
     # amount: {{sql: amount, type: numeric}}   # or bigint, boolean, timestamptz, date, jsonb
-  target: {{table: {source}, key: external_id}}   # created when missing, widened by new columns
+  target: {{table: {name}, key: external_id}}   # created when missing, widened by new columns
   # deleted: {{when: is_deleted, set: {{name: null}}}}   # records that say that something is gone
   # on_missing: deactivate   # after a proven full sync; needs `deleted`, or a column `status`
   # rate_limit: {{max_requests: 10, per_s: 1}}
@@ -51,25 +49,12 @@ attributes:
 """
 
 
-class ApiSyncScaffolder(dg.Scaffolder[dg.Model]):
-    """Writes a commented `defs.yaml` that loads as it stands."""
+class ApiSyncScaffolder(YamlScaffolder):
+    """Writes the starting file of a source, named after its folder."""
 
-    def scaffold(self, request: dg.ScaffoldRequest[dg.Model]) -> None:
-        """Write `defs.yaml` for a source named after its folder; appended where asked.
+    template = _TEMPLATE
 
-        Raises:
-            DagsterInvalidInvocationError: Python was asked for; this component is set up by YAML only.
-        """
-        if request.scaffold_format != "yaml":
-            raise dg.DagsterInvalidInvocationError("ApiSync is set up by YAML: leave out `--format python`.")
-        file = request.target_path if request.append else request.target_path / "defs.yaml"
-        text = _TEMPLATE.format(type=request.type_name, source=noun_of(request.target_path.name))
-        with file.open("a" if request.append else "w", encoding="utf-8") as out:
-            out.write(f"---\n{text}" if request.append else text)
-
-
-def noun_of(folder: str) -> str:
-    """Make a source's noun from a folder's name: `Orders-sync` becomes `orders`."""
-    word = re.sub(r"[^a-z0-9]+", "_", folder.lower().removesuffix(".yaml")).strip("_")
-    noun = word.removesuffix("_sync").lstrip("0123456789_")[:40]
-    return noun or "records"
+    @classmethod
+    def name_of(cls, folder: str) -> str:
+        """Make a source's noun from a folder's name: `Orders-sync` becomes `orders`."""
+        return slug(folder, otherwise="records", ending="_sync")

@@ -4,9 +4,7 @@ Here belongs the template. It is valid as it stands, so that the code location s
 what to put there.
 """
 
-import re
-
-import dagster as dg
+from sync_platform.components.scaffolding import YamlScaffolder, slug
 
 _TEMPLATE = """\
 # Steps that run for each row of a query, once.
@@ -48,24 +46,12 @@ attributes:
 """
 
 
-class WorkflowScaffolder(dg.Scaffolder[dg.Model]):
-    """Writes a commented `defs.yaml` that loads as it stands."""
+class WorkflowScaffolder(YamlScaffolder):
+    """Writes the starting file of a workflow, named after its folder."""
 
-    def scaffold(self, request: dg.ScaffoldRequest[dg.Model]) -> None:
-        """Write `defs.yaml` for a workflow named after its folder; appended where asked.
+    template = _TEMPLATE
 
-        Raises:
-            DagsterInvalidInvocationError: Python was asked for; this component is set up by YAML only.
-        """
-        if request.scaffold_format != "yaml":
-            raise dg.DagsterInvalidInvocationError("Workflow is set up by YAML: leave out `--format python`.")
-        file = request.target_path if request.append else request.target_path / "defs.yaml"
-        text = _TEMPLATE.format(type=request.type_name, name=name_of(request.target_path.name))
-        with file.open("a" if request.append else "w", encoding="utf-8") as out:
-            out.write(f"---\n{text}" if request.append else text)
-
-
-def name_of(folder: str) -> str:
-    """Make a workflow's name from a folder's name: `Order-reminder` becomes `order_reminder`."""
-    word = re.sub(r"[^a-z0-9]+", "_", folder.lower().removesuffix(".yaml")).strip("_")
-    return word.lstrip("0123456789_")[:40] or "workflow"
+    @classmethod
+    def name_of(cls, folder: str) -> str:
+        """Make a workflow's name from a folder's name: `Order-reminder` becomes `order_reminder`."""
+        return slug(folder, otherwise="workflow")

@@ -1,4 +1,7 @@
-"""Pages that fail, credentials that expire, runs that die: what is named, redone, or stands still."""
+"""Pages that fail, credentials that expire, wrong totals, lost databases: what is named, or stands still.
+
+The queue itself is drained in `test_draining`; runs that die have `test_dead_runs`.
+"""
 
 import json
 from datetime import timedelta
@@ -9,10 +12,8 @@ from sync_platform.api.failures import UnauthorizedError
 from sync_platform.pull import sync as engine
 from sync_platform.pull import turns
 from sync_platform.pull.progress import ProgressEvent, listen
-from sync_platform.pull.reports import Scope
-from sync_platform.pull.retry import due_count
 from sync_platform.pull.window import SyncOrder
-from sync_platform.vocabulary import PermanentError, RetryableError, SettingsError
+from sync_platform.vocabulary import PermanentError, RetryableError
 from sync_platform_tests.fake_users_api import users_spec
 from sync_platform_tests.integration.pull.conftest import Rig
 from sync_platform_tests.scripted_server import (
@@ -63,127 +64,6 @@ def test_a_page_that_fails_is_queued_and_named_and_the_sync_goes_on(rig: Rig, fa
         "headers": [],
         "json": None,
     }
-
-
-def test_draining_the_queue_completes_the_account(rig: Rig) -> None:
-    rig.api.fill(45)
-    rig.api.faults |= {2: status(500), 4: status(500)}
-    report = rig.sync()
-    assert report.account.pages_queued == 2
-    rig.api.faults.clear()
-    drained = rig.drain()
-    assert (drained.attempted, drained.done, drained.still_pending, drained.account.inserted) == (2, 2, 0, 20)
-    assert rig.table() == rig.api.table()
-    row = rig.log(report.sync_id)
-    assert (row["seen"], row["inserted"], row["pages_queued"], row["rows_queued_estimate"]) == (45, 45, 0, 0)
-    assert (row["status"], row["pages"], len(row["errors"])) == ("unproven", 5, 2)
-    assert rig.watermark() is None, "draining does not move the watermark, the next proven sync does"
-    rig.tick(60)
-    assert rig.sync().status == "completed"
-    assert rig.watermark() is not None
-
-
-def test_a_page_with_bad_records_completes_the_account_too(rig: Rig) -> None:
-    rig.api.fill(15)
-    rig.api.put_text(12.5, '{"id": "bad"}')
-    rig.api.faults[2] = status(500)
-    report = rig.sync()
-    rig.api.faults.clear()
-    rig.drain()
-    row = rig.log(report.sync_id)
-    assert (row["seen"], row["inserted"], row["quarantined"]) == (16, 15, 1)
-    assert row["status"] == "completed_with_errors"
-
-
-def test_a_retried_page_is_given_the_window_of_its_sync(rig: Rig) -> None:
-    rig.api.fill(15)
-    rig.api.faults[2] = status(500)
-    day = rig.now.date()
-    report = rig.sync(SyncOrder("window", days=(day, day)))
-    rig.api.faults.clear()
-    rig.tick(86_400)
-    rig.api.put(12, first_name="Later")
-    rig.drain()
-    row = rig.log(report.sync_id)
-    assert (row["outside_window"], row["inserted"], row["seen"]) == (1, 14, 15)
-
-
-def test_an_entry_that_fails_waits_longer_each_time_and_dies_at_last(rig: Rig) -> None:
-    rig.api.fill(15)
-    rig.api.faults[2] = status(500)
-    rig.sync()
-    waits = []
-    for _ in range(5):
-        rig.tick(3600)
-        rig.drain(is_all=False)
-        [entry] = rig.queue()
-        waits.append(round((entry["next_attempt_at"] - rig.now).total_seconds()))
-    assert waits[:4] == [60, 120, 240, 480]
-    assert (entry["status"], entry["attempts"]) == ("dead", 5)
-    assert rig.drain().attempted == 0
-    [log] = rig.rows("select status, pages_queued from sync_logs where sync_type <> 'retry'")
-    assert (log["status"], log["pages_queued"]) == ("completed_with_errors", 1)
-
-
-def test_only_due_entries_are_tried_unless_all_are_wanted(rig: Rig) -> None:
-    rig.api.fill(15)
-    rig.api.faults[2] = status(429, {"Retry-After": "7200"})
-    rig.sync()
-    rig.api.faults.clear()
-    assert (due_count(rig.context()), rig.drain(is_all=False).attempted) == (0, 0)
-    rig.tick(7199)
-    assert due_count(rig.context()) == 0
-    rig.tick(1)
-    assert due_count(rig.context()) == 1
-    assert rig.drain(is_all=False).done == 1
-    assert rig.drain(is_all=True).attempted == 0
-
-
-@pytest.mark.parametrize("code", [401, 403])
-def test_a_refused_drain_stops_and_no_entry_dies_of_it(rig: Rig, code: int) -> None:
-    rig.api.fill(35)
-    rig.api.faults |= {2: status(500), 3: status(500)}
-    rig.sync()
-    rig.api.faults |= {2: status(code), 3: status(code)}
-    for _ in range(6):
-        with pytest.raises(UnauthorizedError):
-            rig.drain()
-    assert [(entry["status"], entry["attempts"]) for entry in rig.queue()] == [("pending", 0)] * 2
-    rig.api.faults.clear()
-    assert rig.drain().done == 2
-
-
-def test_a_missing_token_stops_a_drain_and_no_entry_dies_of_it(rig: Rig) -> None:
-    rig.api.fill(15)
-    rig.api.faults[2] = status(500)
-    rig.sync()
-    rig.environment = {**rig.environment, "EXTERNAL_API_TOKEN": ""}
-    with pytest.raises(SettingsError, match="EXTERNAL_API_TOKEN"):
-        rig.drain()
-    assert [(entry["status"], entry["attempts"]) for entry in rig.queue()] == [("pending", 0)]
-
-
-def test_entries_whose_drain_died_are_given_back(rig: Rig) -> None:
-    rig.api.fill(15)
-    rig.api.faults[2] = status(500)
-    rig.sync()
-    rig.execute("update sync_retry_queue set status = 'running', attempts = 1")
-    rig.api.faults.clear()
-    assert rig.drain().done == 1
-    assert rig.table() == rig.api.table()
-
-
-def test_a_page_that_was_loaded_before_its_drain_died_is_counted_once(rig: Rig) -> None:
-    rig.api.fill(15)
-    rig.api.faults[2] = status(500)
-    report = rig.sync()
-    rig.api.faults.clear()
-    rig.drain()
-    rig.execute("update sync_retry_queue set status = 'pending'")
-    rig.execute("update sync_logs set seen = 10, inserted = 10, records_processed = 10, pages_queued = 1")
-    rig.drain()
-    row = rig.log(report.sync_id)
-    assert (row["seen"], row["inserted"], row["unchanged"]) == (15, 10, 5)
 
 
 def test_after_too_many_failures_in_a_row_the_rest_is_queued_unasked(rig: Rig) -> None:
@@ -242,85 +122,6 @@ def test_a_refusal_midway_stops_the_sync_at_once(rig: Rig, code: int) -> None:
     assert len(rig.api.requests) == 5
     turns.fail(context, "refused")
     assert (rig.only_log()["status"], rig.table(), rig.queue()) == ("failed", {}, [])
-
-
-def test_a_run_that_never_began_a_sync_gets_a_row_too(rig: Rig) -> None:
-    context = rig.context()
-    assert turns.fail(context, "DATABASE_URL is wrong")
-    assert not turns.fail(context, "DATABASE_URL is wrong")
-    row = rig.only_log()
-    assert (row["status"], row["errors"][0]["error"], row["pages"]) == ("failed", "DATABASE_URL is wrong", 0)
-
-
-@pytest.mark.parametrize("steps", [0, 1, 2, 3])
-def test_a_killed_run_is_closed_by_the_next_and_the_table_is_as_if_nothing_had_happened(
-    rig: Rig, steps: int
-) -> None:
-    rig.spec = users_spec(batch_size=10)
-    rig.api.fill(25)
-    rig.api.faults[2] = status(500)
-    dead = rig.turn("dead-run")
-    if steps == 0:  # killed while reading: a row, and pages without a manifest
-        rig.api.faults[3] = status(401)
-        with pytest.raises(UnauthorizedError):
-            engine.read_source(dead, SyncOrder())
-    else:
-        scope = rig.read(dead)
-        for step in (engine.normalize, engine.load)[: steps - 1]:
-            step(dead, scope)
-    dead_sync = rig.only_log()["sync_id"]
-    assert rig.landed(dead_sync).folder.exists()
-    rig.api.faults.clear()
-
-    assert turns.take_turn(rig.context()) == ("dead-run",)
-    assert turns.take_turn(rig.context()) == ()
-    row = rig.log(dead_sync)
-    assert (row["status"], rig.watermark()) == ("failed", None)
-    assert "killed" in row["errors"][-1]["error"]
-    assert rig.landed(dead_sync).folder.exists() is (steps > 0), "nobody can use what a dead read has landed"
-    report = rig.sync()
-    assert report.status == "completed"
-    assert rig.table() == rig.api.table()
-    rig.drain()
-    assert rig.table() == rig.api.table()
-    assert {entry["status"] for entry in rig.queue()} <= {"done"}
-
-
-def test_a_living_run_is_not_called_dead_by_itself(rig: Rig) -> None:
-    context = rig.context()
-    rig.read(context)
-    assert turns.take_turn(context) == ()
-
-
-def test_a_success_after_a_failure_is_a_recovery(rig: Rig) -> None:
-    rig.api.fill(5)
-    turns.fail(rig.context(), "the API was down")
-    recovered = rig.context()
-    scope = rig.read(recovered)
-    assert turns.had_failed_before(recovered)
-    engine.normalize(recovered, scope)
-    engine.load(recovered, scope)
-    engine.close(recovered, scope)
-    again = rig.context()
-    rig.read(again)
-    assert not turns.had_failed_before(again)
-
-
-def test_a_failed_sync_that_had_landed_goes_on_in_a_lone_rerun(rig: Rig) -> None:
-    rig.api.fill(25)
-    first = rig.context()
-    scope = rig.read(first)
-    engine.normalize(first, scope)
-    turns.fail(first, "the database was lost")
-    requests = len(rig.api.requests)
-    again = rig.turn()
-    scope = Scope(again.run_id, scope.days)
-    engine.normalize(again, scope)
-    engine.load(again, scope)
-    [report] = engine.close(again, scope)
-    assert (report.status, rig.table()) == ("completed", rig.api.table())
-    assert len(rig.api.requests) == requests
-    assert rig.watermark() is not None
 
 
 def test_a_database_that_is_lost_fails_readably_and_a_rerun_loads(rig: Rig) -> None:

@@ -122,6 +122,32 @@ def test_an_insert_right_behind_page_1_is_not_hidden_by_a_deletion(rig: Rig) -> 
     assert report.proof == "total"
 
 
+@pytest.mark.parametrize("age_s", [0, 75], ids=["new", "committed late"])
+def test_a_user_that_came_and_went_within_the_read_hides_no_other(rig: Rig, age_s: float) -> None:
+    """Read on page 2, where it pushes 20 onto page 3, then gone: the count is right without 20."""
+    rig.api.fill(30)
+
+    def come(api: FakeUsersApi) -> None:
+        changed_at = api.now - timedelta(seconds=age_s)
+        api.put_text(15.5, text_of(99, iso(changed_at)), updated_at=changed_at)
+
+    change_before(rig, 4, come)
+    change_before(rig, 5, lambda api: api.delete(15.5))
+    report = rig.sync(SyncOrder("full"))
+    assert rig.api.table().items() <= rig.table().items()
+    assert report.proof == "total"
+
+
+def test_records_that_tell_another_time_than_the_filter_are_read_twice_and_proven(rig: Rig) -> None:
+    """A local time without a zone, two hours ahead: it looks like a change that has vanished."""
+    rig.api.fill(30)
+    ahead = (STARTED_AT + timedelta(hours=1)).replace(tzinfo=None)
+    rig.api.put_text(29, text_of(29, ahead.isoformat()), updated_at=STARTED_AT - timedelta(hours=1))
+    report = rig.sync(SyncOrder("full"))
+    assert (report.status, report.proof) == ("completed", "total")
+    assert sum(line.startswith("reading again") for line in rig.lines) == 1
+
+
 def test_what_a_further_pass_repeats_is_not_seen_again(rig: Rig) -> None:
     rig.api.fill(30)
     change_before(rig, 4, update_what_was_read)

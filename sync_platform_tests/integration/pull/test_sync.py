@@ -220,7 +220,7 @@ def test_a_lone_rerun_takes_every_landed_sync_of_its_days_in_order(rig: Rig) -> 
 
 
 def test_a_day_on_which_nothing_landed_is_refused_with_the_next_step(rig: Rig) -> None:
-    context = rig.context()
+    context = rig.turn()
     with pytest.raises(PermanentError, match="materialize external_users_pages first"):
         engine.normalize(context, Scope(context.run_id, (day(3, 1), day(3, 1))))
 

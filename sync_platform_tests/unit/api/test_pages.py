@@ -188,6 +188,33 @@ def test_empty_pages_that_always_promise_more_end_as_an_error() -> None:
         walk(spec_of(type="page", has_more="more"), [{"data": [], "more": True}] * 2000)
 
 
+@pytest.mark.parametrize(
+    ("spec", "most"),
+    [
+        (spec_of(type="cursor", next="next"), 1_000_000),
+        (spec_of(type="next_url", next="next", max_pages=7), 7),
+        (spec_of(type="last_record", field="id", max_pages=7), 7),
+        (spec_of(type="page", max_pages=7), 7),
+        (spec_of(type="offset", max_pages=7), 7),
+    ],
+    ids=lambda value: value.type if isinstance(value, PaginationSpec) else str(value),
+)
+def test_pages_that_are_new_for_ever_end_as_an_error(spec: PaginationSpec, most: int) -> None:
+    name = spec.type if spec.type in ("page", "offset") else "cursor"
+    machine, endless = paginator(spec, BASE), reply_of({"data": rows(1), "next": "new"})
+    before_last = PageRequest(most - 1, {name: most - 1})
+    last = machine.advance(before_last, endless, 1, b'{"id": 1}')
+    assert last is not None
+    assert last.number == most
+    with pytest.raises(PaginationError, match=rf"{most} pages .* raise pagination.max_pages"):
+        machine.advance(last, reply_of({"data": rows(2), "next": "newer"}), 1, b'{"id": 2}')
+
+
+def test_an_api_that_ends_with_the_last_page_allowed_is_no_error() -> None:
+    answers = [{"data": rows(1), "next": "a"}, {"data": rows(2)}]
+    assert len(walk(spec_of(type="cursor", next="next", max_pages=2), answers)) == 2
+
+
 def test_an_offset_that_does_not_move_is_a_circle() -> None:
     with pytest.raises(RepeatedPageError):
         walk(spec_of(type="offset", has_more="more"), [{"data": [], "more": True}] * 5)

@@ -7,7 +7,7 @@ import pytest
 from dagster.components.testing import create_defs_folder_sandbox
 
 from sync_platform.components import ApiSync
-from sync_platform.components.api_sync.scaffold import noun_of
+from sync_platform.components.api_sync.scaffold import ApiSyncScaffolder
 from sync_platform.components.schedules import longest_gap
 from sync_platform.resources import default_resources
 from sync_platform_tests.unit.components.sources import unpartitioned_spec, users_spec
@@ -136,4 +136,4 @@ def test_the_scaffolded_file_loads_as_it_stands() -> None:
     [("orders", "orders"), ("orders_sync", "orders"), ("CRM-Contacts", "crm_contacts"), ("2024", "records")],
 )
 def test_a_folder_names_its_source(folder: str, noun: str) -> None:
-    assert noun_of(folder) == noun
+    assert ApiSyncScaffolder.name_of(folder) == noun

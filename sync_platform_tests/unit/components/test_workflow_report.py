@@ -8,7 +8,7 @@ import pytest
 
 from sync_platform.components.workflow.launch import variables_from, workflow_request
 from sync_platform.components.workflow.report import balance, states, step_metadata, summary
-from sync_platform.components.workflow.scaffold import name_of
+from sync_platform.components.workflow.scaffold import WorkflowScaffolder
 from sync_platform.vocabulary import UsageError
 from sync_platform.workflow.account import AudienceAccount
 from sync_platform.workflow.reports import StepReport, WorkflowReport
@@ -120,4 +120,4 @@ def test_a_launch_by_hand_names_job_partition_and_variables() -> None:
     ("folder", "name"), [("Order-reminder", "order_reminder"), ("2026_sale", "sale"), ("--", "workflow")]
 )
 def test_a_folder_s_name_becomes_a_workflow_s(folder: str, name: str) -> None:
-    assert name_of(folder) == name
+    assert WorkflowScaffolder.name_of(folder) == name

@@ -1,6 +1,7 @@
 """Which records a read has seen: distinct keys a pass, and what a further pass brings new."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -50,6 +51,29 @@ def test_passes_are_joined() -> None:
     assert (seen.distinct_in_pass(), seen.records_in_pass) == (2, 2)
     seen.finish_pass()
     assert seen.distinct == 3
+
+
+def test_what_changed_lately_and_is_gone_again_is_counted_once_in_the_pass_that_brought_it() -> None:
+    seen = SeenRecords(users_spec())
+    lately, before = "2024-05-01T12:00:00Z", "2024-05-01T11:59:00Z"
+    came = raws(user(1, before), user(2, lately), user(3, lately), user(4, "no time"), '{"id": 5}', "6")
+    seen.watch(datetime(2024, 5, 1, 11, 59, 30, tzinfo=UTC))
+    seen.add(came)
+    assert seen.vanished(raws(user(2, lately))) == 1
+    assert seen.vanished(raws(user(2, lately), user(3, "2024-05-01T12:01:00Z"))) == 0
+    seen.finish_pass()
+    seen.watch(datetime(2024, 5, 1, 11, 59, 30, tzinfo=UTC))
+    seen.add([*came, *raws(user(7, lately))])
+    assert seen.vanished(raws(user(2, lately))) == 1, "only 7 is new in this pass"
+
+
+def test_a_change_time_inside_an_object_is_found() -> None:
+    seen = SeenRecords(users_spec(incremental={"field": "meta.at", "start": "2024-01-01T00:00:00Z"}))
+    seen.watch(datetime(2024, 5, 1, tzinfo=UTC))
+    seen.add(
+        raws({"id": 1, "meta": {"at": "2024-05-02"}}, {"id": 2, "meta": {"at": "2024-04-30"}}, {"id": 3})
+    )
+    assert seen.vanished([]) == 1
 
 
 def test_a_further_pass_brings_new_records_and_new_versions_only() -> None:

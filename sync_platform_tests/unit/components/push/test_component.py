@@ -9,7 +9,7 @@ from dagster_shared.yaml_utils import safe_load_yaml
 from sync_platform.components import ApiPush
 from sync_platform.components.api_push.assets import pace_in_words
 from sync_platform.components.api_push.attributes import ApiPushAttributes
-from sync_platform.components.api_push.names import PushNames, slug
+from sync_platform.components.api_push.names import PushNames, push_name_of
 from sync_platform.components.api_push.reference import RECIPES, reference
 from sync_platform.resources import default_resources
 from sync_platform_tests.unit.components.push.pushes import push_spec
@@ -89,7 +89,7 @@ def test_names_come_from_yaml_folder_and_query(
 
 @pytest.mark.parametrize(("folder", "name"), [("2024-Push", "push"), ("...", "api_push"), ("a.b", "a_b")])
 def test_any_folder_gives_a_name(folder: str, name: str) -> None:
-    assert slug(folder) == name
+    assert push_name_of(folder) == name
 
 
 @pytest.mark.parametrize(
