@@ -203,4 +203,5 @@ def test_shopify_customers(database: DatabaseAddress, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir()))
 def test_every_example_is_short(name: str) -> None:
     file = EXAMPLES / name / "defs.yaml"
-    assert not file.exists() or file.read_text().count("\n") <= 35
+    written = file.read_text() if file.exists() else ""
+    assert written.count("\n") <= (50 if "components.Workflow" in written else 35)
