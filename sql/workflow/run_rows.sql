@@ -1,4 +1,4 @@
--- Purpose: read how some keys stand, or the latest ones.
+-- Purpose: read how one key stands, or some, or the latest ones.
 -- Parameters: workflow, keys (or null for all), most
 -- Grain: one row a key, latest first. Rerun: reads again.
 select

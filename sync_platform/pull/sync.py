@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 
 from sync_platform.pull.account import Account
 from sync_platform.pull.ahead import WorkAhead, forget_work, work_ahead, work_of
@@ -57,30 +57,7 @@ def read_source(context: PullContext, order: SyncOrder) -> ReadReport:
     # The ledger's connection does not wait for a long read.
     with work_ahead(context, landed, window, table) as ahead:
         outcome = asyncio.run(_read(context, window, landed, ahead))
-    manifest = ReadManifest(
-        sync_id=landed.sync_id,
-        source=context.spec.source,
-        sync_type=window.sync_type,
-        since=window.since,
-        until=window.until,
-        first_day=window.first_day,
-        last_day=window.last_day,
-        started_at=started_at,
-        source_clock_at=outcome.source_clock_at,
-        pages=outcome.pages,
-        records=outcome.records,
-        body_bytes=outcome.body_bytes,
-        blocks=outcome.blocks,
-        expected=outcome.expected,
-        distinct=outcome.distinct,
-        proof=outcome.proof,
-        proof_reason=outcome.proof_reason,
-        pages_queued=len(outcome.queued),
-        rows_queued_estimate=outcome.rows_queued_estimate,
-        errors=outcome.errors,
-        token=window.token,
-        next_token=outcome.next_token,
-    )
+    manifest = _manifest_of(context, landed, window, started_at, outcome)
     landed.write_manifest(manifest)  # before the queue, whose entries need it
     with ledger_of(context) as ledger:
         ledger.queue_pages(landed.sync_id, outcome.queued)
@@ -315,6 +292,35 @@ def _progress(
         records=records,
         pages=manifest.pages,
         is_last=number == manifest.blocks,
+    )
+
+
+def _manifest_of(
+    context: PullContext, landed: LandedSync, window: Window, started_at: datetime, outcome: ReadOutcome
+) -> ReadManifest:
+    return ReadManifest(
+        sync_id=landed.sync_id,
+        source=context.spec.source,
+        sync_type=window.sync_type,
+        since=window.since,
+        until=window.until,
+        first_day=window.first_day,
+        last_day=window.last_day,
+        started_at=started_at,
+        source_clock_at=outcome.source_clock_at,
+        pages=outcome.pages,
+        records=outcome.records,
+        body_bytes=outcome.body_bytes,
+        blocks=outcome.blocks,
+        expected=outcome.expected,
+        distinct=outcome.distinct,
+        proof=outcome.proof,
+        proof_reason=outcome.proof_reason,
+        pages_queued=len(outcome.queued),
+        rows_queued_estimate=outcome.rows_queued_estimate,
+        errors=outcome.errors,
+        token=window.token,
+        next_token=outcome.next_token,
     )
 
 

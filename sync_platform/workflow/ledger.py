@@ -119,7 +119,7 @@ class WorkflowLedger:
 
     def run(self, key: str) -> Row | None:
         """Return how a key stands, or None before its first claim."""
-        rows = self._execute("run_row", key=key)
+        rows = self.runs([key], most=1)
         return rows[0] if rows else None
 
     def runs(self, keys: Sequence[str] | None = None, *, most: int | None = None) -> list[Row]:

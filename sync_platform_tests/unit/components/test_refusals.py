@@ -5,12 +5,11 @@ acceptance tests.
 """
 
 import re
-from pathlib import Path
 
 import pytest
-from dagster.components.testing import create_defs_folder_sandbox
 
 from sync_platform.components import ApiSync
+from sync_platform_tests.refusals import refusal_of
 
 THINGS = """\
 type: sync_platform.components.ApiSync
@@ -28,18 +27,7 @@ REQUEST, PAGINATION, ID, NAME, TARGET = 5, 6, 8, 9, 10
 
 
 def refusal(text: str) -> str:
-    """What the loader says of a file, without the folder that holds it; empty where it accepts it."""
-    with create_defs_folder_sandbox() as sandbox:
-        folder = sandbox.scaffold_component(component_cls=ApiSync, defs_path=Path("things_sync"))
-        (folder / "defs.yaml").write_text(text)
-        try:
-            with sandbox.load_component_and_build_defs(defs_path=folder):
-                return ""
-        except Exception as error:  # noqa: BLE001 -- whatever kind Dagster chooses: a person reads its text
-            said, cause = str(error), error.__cause__
-            while cause is not None:
-                said, cause = f"{said}\n{cause}", cause.__cause__
-            return re.sub(r"at \S*/defs\.yaml", "at defs.yaml", said)
+    return refusal_of(ApiSync, text)
 
 
 def test_the_file_that_the_refusals_start_from_is_accepted() -> None:

@@ -1,12 +1,11 @@
 """What the grammar of pushes refuses, as a reader of the file sees it: file, line, field, what is allowed."""
 
 import re
-from pathlib import Path
 
 import pytest
-from dagster.components.testing import create_defs_folder_sandbox
 
 from sync_platform.components import ApiPush
+from sync_platform_tests.refusals import refusal_of
 
 CONTACTS = """\
 type: sync_platform.components.ApiPush
@@ -20,18 +19,7 @@ SOURCE, REQUEST, PACE, ADDED = 3, 5, 6, 7
 
 
 def refusal(text: str) -> str:
-    """What the loader says of a file, without the folder that holds it; empty where it accepts it."""
-    with create_defs_folder_sandbox() as sandbox:
-        folder = sandbox.scaffold_component(component_cls=ApiPush, defs_path=Path("contacts_push"))
-        (folder / "defs.yaml").write_text(text)
-        try:
-            with sandbox.load_component_and_build_defs(defs_path=folder):
-                return ""
-        except Exception as error:  # noqa: BLE001 -- whatever kind Dagster chooses: a person reads its text
-            said, cause = str(error), error.__cause__
-            while cause is not None:
-                said, cause = f"{said}\n{cause}", cause.__cause__
-            return re.sub(r"at \S*/defs\.yaml", "at defs.yaml", said)
+    return refusal_of(ApiPush, text)
 
 
 def test_the_file_that_the_refusals_start_from_is_accepted() -> None:
