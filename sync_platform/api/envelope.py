@@ -8,12 +8,15 @@ import json
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from sync_platform.api.exchange import Reply
-from sync_platform.api.json_path import UTF8_BOM, JsonPath, Step, Where
+from sync_platform.api.json_path import UTF8_BOM, JsonPath, Step, Where, decoder_below
 from sync_platform.vocabulary import PermanentError, RetryableError
+
+if TYPE_CHECKING:  # who opens pages only, such as a process that normalizes them, needs no HTTP library
+    from sync_platform.api.exchange import Reply
 
 MAX_DEPTH = 100
 
@@ -24,6 +27,8 @@ _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _KINDS = {b"{": "an object", b'"': "a text", b"t": "a boolean", b"f": "a boolean"}
 _SHOWN_KEYS = 10
 _SHOWN_KEY_LENGTH = 40
+
+T = TypeVar("T")
 
 
 class BrokenPageError(RetryableError):
@@ -65,7 +70,7 @@ class Envelope:
         return len(self.records) + len(self.broken)
 
 
-def open_reply(reply: Reply, records_path: JsonPath | None) -> Envelope:
+def open_reply(reply: "Reply", records_path: JsonPath | None) -> Envelope:
     """Return the records of an answer; one that ends the pages (`Reply.ends_pages`) may come without any.
 
     Raises:
@@ -93,9 +98,9 @@ def open_page(body: bytes, records_path: JsonPath | None) -> Envelope:
         BrokenPageError: truncated, trailing bytes, invalid UTF-8, nested too deep; retryable.
         MissingRecordsError: nothing stands at the path, or no array; not retryable.
     """
+    if (records := open_plain_page(body, records_path, msgspec.Raw)) is not None:
+        return Envelope(records)
     text = body.removeprefix(UTF8_BOM)
-    _require_utf8(text)
-    _require_shallow(text)
     try:
         array = msgspec.Raw(text.strip()) if records_path is None else records_path.find_raw(text)
         if array is not None and bytes(memoryview(array)[:1]) == b"[":
@@ -104,6 +109,24 @@ def open_page(body: bytes, records_path: JsonPath | None) -> Envelope:
     except (msgspec.DecodeError, RecursionError) as error:
         return _open_leniently(text.decode(), records_path, error)
     return _without_array(text, array, records_path)
+
+
+def open_plain_page(body: bytes, records_path: JsonPath | None, kind: type[T]) -> list[T] | None:
+    """Return the records of a page, each decoded as `kind`, where all of them are that; else None.
+
+    None says nothing against the page: `open_page` tells what there is, and refuses it where it must.
+
+    Raises:
+        BrokenPageError: invalid UTF-8, nested too deep; retryable.
+    """
+    text = body.removeprefix(UTF8_BOM)
+    _require_utf8(text)
+    _require_shallow(text)
+    decode = decoder_below(records_path, list[kind])  # type: ignore[valid-type]  # known at run time only
+    try:
+        return None if decode is None else decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def _without_array(text: bytes, found: msgspec.Raw | None, path: JsonPath | None) -> Envelope:

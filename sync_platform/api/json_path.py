@@ -6,10 +6,12 @@ Here belong parsing a path and walking it; what a found value means is decided b
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 import msgspec
 from pydantic import JsonValue
@@ -45,6 +47,9 @@ _ALLOWED = (
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_PLAIN_NAME = re.compile(r'[^"\\\x00-\x1f]*')  # what msgspec takes as the name of a member
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,26 @@ class JsonPath:
         if any(isinstance(step, str) and not re.fullmatch(_NAME, step) for step in self.steps):
             return json.dumps(self.steps, ensure_ascii=False)
         return "".join(_written(step) for step in self.steps).removeprefix(".")
+
+
+@lru_cache(maxsize=64)
+def decoder_below(path: JsonPath | None, kind: type[T]) -> Callable[[bytes], T] | None:
+    """Return what decodes the value at a path as `kind`, in one go over a JSON text (without a BOM).
+
+    None where more than plain names leads there. The decoder raises msgspec.DecodeError where the text is no
+    JSON, nothing stands at the path, or something else than `kind`.
+    """
+    steps = path.steps if path is not None else ()
+    if not all(isinstance(step, str) and _PLAIN_NAME.fullmatch(step) for step in steps):
+        return None
+    level: Any = kind
+    for step in reversed(steps):
+        level = msgspec.defstruct("Level", [("below", level)], rename={"below": str(step)}, gc=False)
+    decode = msgspec.json.Decoder(level).decode
+    if not steps:
+        return decode
+    found_in = attrgetter(".".join(["below"] * len(steps)))
+    return lambda text: found_in(decode(text))
 
 
 def _step(match: re.Match[str]) -> Step:

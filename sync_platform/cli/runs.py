@@ -24,6 +24,7 @@ from dagster._core.remote_origin import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster_shared.error import SerializableErrorInfo
 
+from sync_platform.cli.garbage import keep_all
 from sync_platform.components.launch import LaunchRequest
 from sync_platform.components.turns import SETTINGS_KEY
 from sync_platform.definitions import defs
@@ -68,6 +69,7 @@ def run_here(request: LaunchRequest, lines: logging.Handler) -> RunOutcome:
     with warnings.catch_warnings(), _instance(lines) as instance:
         # The lock file pins the version whose beta features were tested; a reader needs no warning.
         warnings.simplefilter("ignore", dg.BetaWarning)
+        keep_all()
         run = instance.create_run_for_job(
             job_def=job,
             run_config={**_QUIET_CONSOLE, **request.run_config},

@@ -15,6 +15,7 @@ from typing import Annotated, Never
 import typer
 
 from sync_platform.cli import exits, workflows
+from sync_platform.cli.garbage import look_rarely
 from sync_platform.vocabulary import SyncPlatformError, UsageError
 
 app = typer.Typer(
@@ -66,6 +67,7 @@ def sync(
     as_json: AsJson = False,
 ) -> None:
     """Sync one source now, and print its account."""
+    import sync_platform.components.api_sync.steps  # noqa: F401 - the engine, before the run takes its turn
     from sync_platform.cli.launching import run_and_show
     from sync_platform.cli.sync_account import SYNCS
     from sync_platform.components.api_sync.launch import sync_request
@@ -90,6 +92,7 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Redo what syncs of one source had to queue, and print the account."""
+    import sync_platform.components.api_sync.steps  # noqa: F401 - the engine, before the run takes its turn
     from sync_platform.cli.launching import run_and_show
     from sync_platform.cli.sync_account import SYNCS
     from sync_platform.components.api_sync.launch import retry_request
@@ -194,6 +197,7 @@ def migrate() -> None:
 
 def main() -> Never:
     """Run the verb that the command line names, and exit; expected errors are one line."""
+    look_rarely()
     # These end a verb as Ctrl-C does, so that what it started is ended too; nohup's choice is respected.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:

@@ -17,6 +17,7 @@ from sync_platform.api.json_path import Missing
 from sync_platform.api.pages import PageRequest
 from sync_platform.api.request import ApiRequest
 from sync_platform.pull.blocks import BlockWriter
+from sync_platform.pull.identity import Identities, PageRecords
 from sync_platform.pull.land import LandedPage
 from sync_platform.pull.ledger import QueuedPage, error_entry
 from sync_platform.pull.normalize import column_of
@@ -35,7 +36,7 @@ class Asked:
     page: PageRequest
     request: ApiRequest
     reply: Reply
-    records: list[msgspec.Raw]
+    records: PageRecords
 
 
 @dataclass(slots=True)
@@ -75,6 +76,7 @@ class PageCollector:
         self,
         spec: ApiSyncSpec,
         writer: BlockWriter,
+        identities: Identities,
         *,
         stored: Callable[[ApiRequest], dict[str, Any]],
         now: Callable[[], datetime],
@@ -82,7 +84,7 @@ class PageCollector:
     ) -> None:
         self._spec = spec
         self.writer = writer
-        self.seen = SeenRecords(spec)
+        self.seen = SeenRecords(spec, identities)
         self.read_began_at: datetime | None = None
         self._stored = stored
         self._now = now
@@ -97,13 +99,13 @@ class PageCollector:
     def count(self, state: PassState, asked: Asked) -> tuple[bytes, int]:
         """Count a page's records; returns the body to land and how many records it holds."""
         state.pages += 1
-        body, fresh, records = asked.reply.body, asked.records, asked.records
+        body, count = asked.reply.body, len(asked.records)
         if state.number > 1:
-            fresh = self.seen.unseen(records)
+            fresh = self.seen.unseen(asked.records)
             state.unseen += self._older_than_read(fresh)
-            body = b"[" + b",".join(fresh) + b"]"
-        self.seen.add(records)
-        return body, len(fresh)
+            body, count = b"[" + b",".join(fresh) + b"]", len(fresh)
+        self.seen.add(asked.records)
+        return body, count
 
     async def land(self, state: PassState, asked: Asked, counted: tuple[bytes, int]) -> None:
         """Land what a page brought new."""

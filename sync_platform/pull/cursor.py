@@ -34,7 +34,6 @@ class Cursor:
         Raises:
             PermanentError: the SQL of `source_updated_at` does not fit the records.
         """
-        nothing = pl.Series([None] * len(raw), dtype=UTC_MICROSECONDS)
         if self._incremental is not None and self._incremental.is_time and self._name is not None:
             values = raw[self._name]
             times = read_times(values, self._incremental.format)
@@ -42,7 +41,7 @@ class Cursor:
             values = self._computed(raw, evaluate, self._expression)
             times = cast_values(values, "timestamptz", self._column.format)
         else:
-            values = times = nothing
+            values = times = pl.Series([None], dtype=UTC_MICROSECONDS).new_from_index(0, len(raw))
         return times, times.is_not_null() | values.is_null()
 
     def faults(self, raw: pl.DataFrame, is_read: pl.Series) -> tuple[tuple[pl.Series, str], ...]:

@@ -18,10 +18,11 @@ import polars as pl
 from sync_platform.api.exchange import Reply
 from sync_platform.api.pages import BadTotal
 from sync_platform.api.spec import RetrySpec
+from sync_platform.pull.identity import Identities, all_records
 from sync_platform.pull.land import LandedPage
 from sync_platform.pull.normalize import NormalizedBlock, Normalizer, column_types
 from sync_platform.pull.records import RecordDecoder
-from sync_platform.pull.source import Source, all_records, client_for
+from sync_platform.pull.source import Source, client_for
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.window import Window
 from sync_platform.vocabulary import SyncPlatformError, UsageError
@@ -88,7 +89,7 @@ async def _examine(spec: ApiSyncSpec, environment: Mapping[str, str]) -> Examina
             start = (
                 spec.incremental.start if spec.incremental and spec.incremental.full == "from_start" else None
             )
-            source = Source(spec, client, Window("full", start, None, None, None))
+            source = Source(spec, client, Window("full", start, None, None, None), Identities(spec))
             page = source.first_page(source.paginator())
             reply = await client.send(source.request(page))
             found = replace(found, status=reply.status)

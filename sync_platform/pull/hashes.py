@@ -54,6 +54,23 @@ class Hashes:
         self._buffer = array("q")
 
 
+class DistinctKeys:
+    """Tells whether of many keys none came twice; a `KeyWatch` of the load."""
+
+    def __init__(self) -> None:
+        self._hashes = Hashes()
+
+    def add(self, keys: pa.ChunkedArray) -> None:
+        """Take in keys, of one type all the time."""
+        hashes = pl.Series(pl.from_arrow(keys)).hash().reinterpret(signed=True)
+        self._hashes.add(array("q", bytes(hashes.to_arrow().buffers()[1])))
+
+    @property
+    def are_distinct(self) -> bool:
+        """Whether as many hashes as keys came; where two different keys share one, it is not sure."""
+        return count_distinct([self._hashes]) == self._hashes.count
+
+
 def count_distinct(bags: Sequence[Hashes]) -> int:
     """Count the distinct hashes in all the bags together."""
     return sum(together.n_unique() for together in _ranges(bags))

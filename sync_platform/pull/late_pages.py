@@ -13,6 +13,7 @@ import msgspec
 from sync_platform.api.client import ApiClient
 from sync_platform.api.failures import UnauthorizedError
 from sync_platform.api.request import ApiRequest
+from sync_platform.pull.identity import all_records
 from sync_platform.pull.land import LandedPage, LandedSync, Landing, ReadManifest
 from sync_platform.pull.ledger import Ledger
 from sync_platform.pull.load import load_sync
@@ -81,7 +82,7 @@ async def _ask_all(
 
 async def _ask(client: ApiClient, context: PullContext, entry: Entry) -> tuple[LandedPage, int]:
     request = ApiRequest.from_payload(entry["payload"])
-    reply, records = await fetch_page(client, request, context.spec)
+    reply, records = await fetch_page(client, request, lambda reply: all_records(reply, context.spec))
     asked, body = msgspec.json.encode(request.to_payload()), b"[]" if reply.ends_pages else reply.body
     return LandedPage(entry["page"], asked, body, is_excerpt=reply.ends_pages), len(records)
 

@@ -12,6 +12,7 @@ import stamina
 
 from sync_platform.pull.account import Account
 from sync_platform.pull.books import turn_fence
+from sync_platform.pull.hashes import DistinctKeys
 from sync_platform.pull.land import LandedSync, ReadManifest
 from sync_platform.pull.ledger import Ledger
 from sync_platform.pull.normalize import column_types
@@ -133,6 +134,7 @@ def open_load(context: PullContext, table: TargetTable, sync_id: int) -> BulkLoa
         provenance=spec.provenance_name,
         tombstone_columns=tuple(spec.deleted.set) if spec.deleted else (),
         fence=turn_fence(spec.source, context.run_id),
+        watch=DistinctKeys(),
     )
     load.open()
     return load

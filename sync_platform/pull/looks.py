@@ -8,10 +8,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-import msgspec
-
 from sync_platform.api.failures import UnauthorizedError
 from sync_platform.pull.collect import PassState
+from sync_platform.pull.identity import PageRecords
 from sync_platform.pull.seen import SeenRecords
 from sync_platform.pull.source import Source
 from sync_platform.vocabulary import SyncPlatformError
@@ -63,7 +62,7 @@ class Looks:
             self._log(f"whether anything changed meanwhile could not be asked: {error}")
             return None
 
-    async def _changed_lately(self, source: Source, state: PassState) -> list[msgspec.Raw] | None:
+    async def _changed_lately(self, source: Source, state: PassState) -> PageRecords | None:
         return await self.answer(source.changed_lately(_since(source, state)))
 
 

@@ -5,10 +5,11 @@ Rows are what `warehouse.upsert` stages: the table's columns, `source_updated_at
 `_is_deleted`. Grain: one row an accepted record. A record that breaks the contract is rejected alone.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, product
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from sync_platform.pull.casts import cast_values
 from sync_platform.pull.cursor import Cursor
 from sync_platform.pull.land import LandedPage
 from sync_platform.pull.lineage import key_roots, text_time_names, top_level_names
-from sync_platform.pull.records import RecordDecoder, page_records
+from sync_platform.pull.records import Accepted, RecordDecoder, page_records
 from sync_platform.pull.spec import ApiSyncSpec, ColumnType, FieldType
 from sync_platform.pull.tombstones import Tombstones
 from sync_platform.pull.watermark import Position
@@ -33,6 +34,7 @@ _FIELD_DTYPES: dict[FieldType, pl.DataType] = {
     "json": pl.String(),
 }
 _NO_TIME = "no text, so no time"
+_TEXT_OR_NULL = frozenset({str, type(None)})
 _ANY_TYPE = (pl.String(), pl.Boolean(), pl.Int64())
 
 
@@ -77,33 +79,31 @@ class Normalizer:
 
     def block(self, pages: Sequence[LandedPage], *, batch: int) -> NormalizedBlock:
         """Normalize the pages of one landed block."""
-        decoded = [(page.number, *self._decoder.decode(page)) for page in pages]
-        rejected = list(chain.from_iterable(rejects for _, _, rejects in decoded))
-        raw = pl.DataFrame([self._column(slot.name, decoded) for slot in self._decoder.slots])
-        rows, faults = self._rows(raw, decoded, batch)
-        rejected += self._reject(rows.filter(faults.is_not_null()), faults.drop_nulls(), pages)
+        accepted, early = self._decoder.decode_all(pages)
+        raw = pl.DataFrame([self._column(name, values) for name, values in accepted.columns.items()])
+        rows, faults = self._rows(raw, accepted, batch)
+        places = rows.select("_page", "_ordinal").filter(faults.is_not_null())
+        late = self._reject(places, faults.drop_nulls(), pages)
         is_good = faults.is_null()
         is_inside = is_good & rows.select(self._is_inside()).to_series()
         return NormalizedBlock(
             rows.filter(is_inside),
-            rejected,
+            early + late,
             int((is_good & ~is_inside).sum()),
-            len(raw) + _count_early(decoded),
+            len(raw) + len(early),
             self._cursor.newest(raw.filter(is_inside), rows["source_updated_at"].filter(is_inside)),
         )
 
-    def _column(self, name: str, decoded: Sequence[tuple[int, Any, Any]]) -> pl.Series:
-        values = _values(name, decoded)
-        if name in self._text_times:  # beside texts a number would become one, such as 20240501
+    def _column(self, name: str, values: Sequence[Any]) -> pl.Series:
+        if name in self._text_times and not _TEXT_OR_NULL.issuperset(map(type, values)):
+            # Beside texts a number would become one, such as 20240501.
             values = [value if value is None or isinstance(value, str) else _NO_TIME for value in values]
         return column_of(name, values, self._declared.get(name))
 
-    def _rows(
-        self, raw: pl.DataFrame, decoded: Sequence[tuple[int, Any, Any]], batch: int
-    ) -> tuple[pl.DataFrame, pl.Series]:
+    def _rows(self, raw: pl.DataFrame, accepted: Accepted, batch: int) -> tuple[pl.DataFrame, pl.Series]:
         """The rows, and for each the reason why it is no good, or null."""
         columns: list[pl.Series] = []
-        faults = pl.Series([None] * len(raw), dtype=pl.String)
+        faults = pl.Series([None], dtype=pl.String).new_from_index(0, len(raw))
         is_deleted = self._tombstones.among(raw, self._evaluated)
         for name in self._tombstones.required:
             is_missing = raw[name].is_null() & ~is_deleted
@@ -123,10 +123,10 @@ class Normalizer:
             [
                 *columns,
                 changed.alias("source_updated_at"),
-                self._original_ids(raw, key, decoded),
-                pl.Series("_page", _repeat(decoded), dtype=pl.Int32),
-                pl.Series("_ordinal", _positions(decoded), dtype=pl.Int64),
-                pl.Series("_batch", [batch] * len(raw), dtype=pl.Int32),
+                self._original_ids(raw, key, accepted),
+                pl.Series("_page", accepted.pages, dtype=pl.Int32),
+                pl.Series("_ordinal", accepted.positions, dtype=pl.Int64),
+                pl.Series("_batch", [batch], dtype=pl.Int32).new_from_index(0, len(raw)),
                 is_deleted,
             ]
         )
@@ -185,15 +185,13 @@ class Normalizer:
             return (values.dtype,)
         return _ANY_TYPE if values.null_count() == len(values) else (values.dtype, pl.String())
 
-    def _original_ids(
-        self, raw: pl.DataFrame, key: pl.Series, decoded: Sequence[tuple[int, Any, Any]]
-    ) -> pl.Series:
+    def _original_ids(self, raw: pl.DataFrame, key: pl.Series, accepted: Accepted) -> pl.Series:
         """The ids as JSON, each in the type that the source gave it; the key where it is made of several."""
         if self._key_root is None:
-            return _json_texts(key)
+            return _json_texts(key.to_list())
         if raw[self._key_root].dtype.is_integer():
             return raw[self._key_root].cast(pl.String).alias("_original_id")
-        return _json_texts(_values(self._key_root, decoded))
+        return _json_texts(accepted.columns[self._key_root])
 
     def _is_inside(self) -> pl.Expr:
         """Whether a row belongs to the window; a row without a change time does."""
@@ -206,10 +204,10 @@ class Normalizer:
         return inside
 
     def _reject(
-        self, rows: pl.DataFrame, reasons: pl.Series, pages: Sequence[LandedPage]
+        self, places: pl.DataFrame, reasons: pl.Series, pages: Sequence[LandedPage]
     ) -> list[RejectedRecord]:
         """Name the records behind rows that are no good."""
-        wanted = set(rows["_page"])
+        wanted = set(places["_page"])
         records = {
             page.number: page_records(page, self._spec.records).records
             for page in pages
@@ -217,7 +215,7 @@ class Normalizer:
         }
         return [
             self._decoder.reject(page, bytes(records[page][ordinal]), reason)
-            for page, ordinal, reason in zip(rows["_page"], rows["_ordinal"], reasons, strict=True)
+            for page, ordinal, reason in zip(*places, reasons, strict=True)
         ]
 
 
@@ -248,7 +246,7 @@ def _inferred(empty: pl.DataFrame, expression: pl.Expr) -> ColumnType:
     return "date" if dtype == pl.Date else "timestamptz" if dtype == pl.Datetime else "text"
 
 
-def column_of(name: str, values: list[Any], declared: pl.DataType | None = None) -> pl.Series:
+def column_of(name: str, values: Sequence[Any], declared: pl.DataType | None = None) -> pl.Series:
     """A column of scalars: one JSON type stays itself, a mixture becomes text, and nothing is lost."""
     kinds = set(map(type, values)) - {type(None)}
     if kinds == {bytes}:
@@ -259,16 +257,12 @@ def column_of(name: str, values: list[Any], declared: pl.DataType | None = None)
         return pl.Series(name, values, dtype=pl.String)
     if kinds == {bool}:
         return pl.Series(name, values, dtype=pl.Boolean)
-    if kinds == {int} and _all_fit_64_bits(values):
-        return pl.Series(name, values, dtype=pl.Int64)
+    if kinds == {int}:
+        with suppress(TypeError, OverflowError):  # beyond 64 bits they are texts
+            return pl.Series(name, values, dtype=pl.Int64)
     if kinds <= {int, float} and float in kinds:
         return pl.Series(name, values, dtype=pl.Float64, strict=False)
     return pl.Series(name, [_as_text(value) for value in values], dtype=pl.String)
-
-
-def _all_fit_64_bits(values: Sequence[int | None]) -> bool:
-    whole = [value for value in values if value is not None]
-    return min(whole) >= -(2**63) and max(whole) < 2**63
 
 
 def _for_all(raw: pl.DataFrame, values: pl.Series) -> pl.Series:
@@ -278,13 +272,9 @@ def _for_all(raw: pl.DataFrame, values: pl.Series) -> pl.Series:
     return values.extend_constant(values[0], len(raw) - 1) if len(raw) else values.clear()
 
 
-def _values(name: str, decoded: Sequence[tuple[int, Any, Any]]) -> list[Any]:
-    return list(chain.from_iterable(accepted.columns[name] for _, accepted, _ in decoded))
-
-
-def _json_texts(values: Iterable[Any]) -> pl.Series:
-    """Scalars as JSON, each in its own type."""
-    texts = [None if value is None else msgspec.json.encode(value).decode() for value in values]
+def _json_texts(values: Sequence[Any]) -> pl.Series:
+    """Scalars as JSON, each in its own type: a line each, and no scalar breaks a line."""
+    texts = msgspec.json.Encoder().encode_lines(values).decode().split("\n")[:-1]
     return pl.Series("_original_id", texts, dtype=pl.String)
 
 
@@ -300,15 +290,3 @@ def _note(faults: pl.Series, is_wrong: pl.Series, reason: str) -> pl.Series:
         return faults
     reasons = pl.select(pl.when(is_wrong).then(pl.lit(reason))).to_series()
     return faults.fill_null(reasons)
-
-
-def _repeat(decoded: Sequence[tuple[int, Any, Any]]) -> list[int]:
-    return list(chain.from_iterable([number] * len(accepted.positions) for number, accepted, _ in decoded))
-
-
-def _positions(decoded: Sequence[tuple[int, Any, Any]]) -> list[int]:
-    return list(chain.from_iterable(accepted.positions for _, accepted, _ in decoded))
-
-
-def _count_early(decoded: Sequence[tuple[int, Any, list[RejectedRecord]]]) -> int:
-    return sum(len(rejects) for _, _, rejects in decoded)

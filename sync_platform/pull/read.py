@@ -7,7 +7,7 @@ each pass `proof` judges whether it was enough.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -21,6 +21,7 @@ from sync_platform.pull.account import Proof
 from sync_platform.pull.ahead import WorkAhead
 from sync_platform.pull.blocks import BlockWriter
 from sync_platform.pull.collect import Asked, PageCollector, PassState
+from sync_platform.pull.identity import Identities
 from sync_platform.pull.land import LandedSync
 from sync_platform.pull.ledger import QueuedPage
 from sync_platform.pull.looks import Looks
@@ -81,9 +82,10 @@ class Reader:
         log: Callable[[str], None],
     ) -> None:
         self._spec = spec
-        self._whole = self._source = Source(spec, client, window)
+        identities = Identities(spec)
+        self._whole = self._source = Source(spec, client, window, identities)
         writer = BlockWriter(landed, spec.source, spec.batch_size, ahead)
-        self._pages = PageCollector(spec, writer, stored=self._source.stored, now=now, log=log)
+        self._pages = PageCollector(spec, writer, identities, stored=self._source.stored, now=now, log=log)
         self._looks = Looks(self._pages.seen, log)
         self._now = now
         self._log = log
@@ -97,7 +99,7 @@ class Reader:
         """
         windows, parts = [self._whole.window], list[_ReadPart]()
         while windows:
-            self._source = Source(self._spec, self._whole.client, windows.pop(0))
+            self._source = replace(self._whole, window=windows.pop(0))
             cut, part = await self._read_part()
             windows[:0] = cut
             parts += [part] if part is not None else []
@@ -288,7 +290,7 @@ class Reader:
         pages = self._source.paginator()
         while True:
             state.token = self._source.token(asked.reply) or state.token
-            last = bytes(asked.records[-1]) if asked.records else None
+            last = bytes(asked.records.raws[-1]) if asked.records else None
             page, request = asked.page, asked.request
             try:
                 following = pages.advance(page, asked.reply, len(asked.records), last)

@@ -6,14 +6,17 @@ What it proves that one of them is gone again is decided by `proof`.
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import compress
+from typing import Any
 
 import msgspec
 
-from sync_platform.api.json_path import JsonPath, Missing
+from sync_platform.api.json_path import JsonPath
 from sync_platform.pull.normalize import column_of
 from sync_platform.pull.times import read_times
 
 _AT_ONCE = 2**13
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 class RecentKeys:
@@ -21,7 +24,7 @@ class RecentKeys:
 
     Args:
         since: the moment.
-        path: where the change time stands inside the member of the record that is given to `add`.
+        path: where the change time stands inside of what is given to `add`; without steps it is that itself.
         time_format: how it is written.
     """
 
@@ -29,13 +32,15 @@ class RecentKeys:
         self._since = since
         self._path = path
         self._format = time_format
-        self._waiting: list[tuple[int, bytes]] = []
+        self._waiting_keys: list[int] = []
+        self._waiting_changes: list[Any] = []
         self._keys: set[int] = set()
 
-    def add(self, keys: Sequence[int], members: Sequence[bytes]) -> None:
-        """Take in the records of a page: each one's key, and the JSON of the member with its change time."""
-        self._waiting.extend(zip(keys, members, strict=True))
-        if len(self._waiting) >= _AT_ONCE:
+    def add(self, keys: Sequence[int], changes: Sequence[Any]) -> None:
+        """Take in the records of a page: each one's key and change, see `identity.Identified`."""
+        self._waiting_keys += keys
+        self._waiting_changes += changes
+        if len(self._waiting_keys) >= _AT_ONCE:
             self._sort_out()
 
     def without(self, keys: frozenset[int]) -> int:
@@ -45,16 +50,18 @@ class RecentKeys:
 
     def _sort_out(self) -> None:
         """Keep the recent ones of those that wait; what has no readable time is not one of them."""
-        times = read_times(
-            column_of("changed", [self._scalar(member) for _, member in self._waiting]), self._format
-        )
-        is_recent = (times > self._since).to_list()
-        self._keys.update(key for (key, _), recent in zip(self._waiting, is_recent, strict=True) if recent)
-        self._waiting.clear()
+        changes = self._waiting_changes
+        if self._path.steps:
+            changes = [self._path.find(_decoded(change)) for change in changes]
+        if not _SCALARS.issuperset(map(type, changes)):
+            changes = [change if type(change) in _SCALARS else None for change in changes]
+        is_recent = read_times(column_of("changed", changes), self._format) > self._since
+        self._keys.update(compress(self._waiting_keys, is_recent.to_list()))
+        self._waiting_keys, self._waiting_changes = [], []
 
-    def _scalar(self, member: bytes) -> object:
-        try:
-            value = self._path.find(msgspec.json.decode(member))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
-        return None if isinstance(value, Missing | list | dict) else value
+
+def _decoded(member: bytes) -> Any:
+    try:
+        return msgspec.json.decode(member)
+    except (msgspec.DecodeError, UnicodeDecodeError, TypeError):
+        return None

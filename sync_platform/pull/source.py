@@ -4,23 +4,23 @@ Here belongs turning the YAML and a window into requests, and replies into recor
 what it proves, is decided by `read`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
-
-import msgspec
+from typing import Any, TypeVar
 
 from sync_platform.api.client import ApiClient
-from sync_platform.api.envelope import open_page
 from sync_platform.api.exchange import Reply
 from sync_platform.api.json_path import Missing
 from sync_platform.api.pages import BadTotal, PageRequest, Paginator, paginator, read_total
 from sync_platform.api.request import ApiRequest, build_request
 from sync_platform.api.spec import RequestSpec
+from sync_platform.pull.identity import Identities, PageRecords
 from sync_platform.pull.requests import first_page, window_values
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.window import Window
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,13 @@ class Source:
         spec: the source's YAML.
         client: sends the requests.
         window: what is asked for.
+        identities: tells the records of a page apart.
     """
 
     spec: ApiSyncSpec
     client: ApiClient
     window: Window
+    identities: Identities
 
     def paginator(self) -> Paginator:
         """A fresh paginator, which leads from page to page."""
@@ -54,13 +56,15 @@ class Source:
         values = {**window_values(self.spec, self.window), **page.values}
         return build_request(self.spec.request, values, next_url=page.url)
 
-    async def ask(self, request: ApiRequest) -> tuple[Reply, list[msgspec.Raw]]:
+    async def ask(self, request: ApiRequest) -> tuple[Reply, PageRecords]:
         """Ask for a page and open it; a reply that is no page is asked again like any failed try.
 
         Raises:
             RetryableError, PermanentError: see `ApiClient.send`.
         """
-        return await fetch_page(self.client, request, self.spec)
+        return await fetch_page(
+            self.client, request, lambda reply: PageRecords(reply, self.spec, self.identities)
+        )
 
     async def total(self, reply: Reply) -> int | BadTotal | None:
         """The total that goes with a reply; some APIs want to be asked for it apart."""
@@ -72,12 +76,12 @@ class Source:
             reply = await self.client.send(build_request(question, window_values(self.spec, self.window)))
         return read_total(reply, spec)
 
-    async def look(self) -> tuple[int | None, list[msgspec.Raw]]:
+    async def look(self) -> tuple[int | None, PageRecords]:
         """The total as the source tells it now, or None, and what stands on page 1 now."""
         reply, records = await self.ask(self.request(self.first_page(self.paginator())))
         return _number(await self.total(reply)), records
 
-    async def changed_lately(self, moment: datetime) -> list[msgspec.Raw] | None:
+    async def changed_lately(self, moment: datetime) -> PageRecords | None:
         """The records that changed since, or None when the source cannot say, or says more than one page."""
         total, incremental = self.spec.pagination.total, self.spec.incremental
         if incremental is None or not incremental.is_time or not self.spec.has_since_filter:
@@ -123,26 +127,21 @@ def client_for(spec: ApiSyncSpec, environment: Mapping[str, str]) -> ApiClient:
     )
 
 
-def all_records(reply: Reply, spec: ApiSyncSpec) -> list[msgspec.Raw]:
-    """Every record of a page, the broken ones last; a reply that only says "no more pages" has none."""
-    if reply.ends_pages:
-        return []
-    envelope = open_page(reply.body, spec.records)
-    return [*envelope.records, *(msgspec.Raw(broken.record) for broken in envelope.broken)]
-
-
-async def fetch_page(
-    client: ApiClient, request: ApiRequest, spec: ApiSyncSpec
-) -> tuple[Reply, list[msgspec.Raw]]:
+async def fetch_page(client: ApiClient, request: ApiRequest, opened: Callable[[Reply], T]) -> tuple[Reply, T]:
     """Ask for one page and open it.
+
+    Args:
+        client: asks.
+        request: the page's.
+        opened: opens a reply; what it refuses as broken is asked for again.
 
     Raises:
         RetryableError: no answer came, or it broke on the way, on every try.
         PermanentError: the source refuses, or no array stands where the records should.
     """
-    opened: list[list[msgspec.Raw]] = []
-    reply = await client.send(request, lambda reply: opened.append(all_records(reply, spec)))
-    return reply, opened[-1] if opened else []
+    found: list[T] = []
+    reply = await client.send(request, lambda reply: found.append(opened(reply)))
+    return reply, found[-1] if found else opened(reply)
 
 
 def _number(total: int | BadTotal | None) -> int | None:

@@ -7,8 +7,10 @@ that cannot read either is null, for the caller to reject.
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
+import pyarrow as pa
 
 UTC_MICROSECONDS = pl.Datetime("us", "UTC")
+_ARROW_MICROSECONDS = pa.timestamp("us", "UTC")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_EPOCH_US = -62_135_596_800_000_000  # year 1
 _LAST_EPOCH_US = 253_402_300_799_999_999  # year 9999
@@ -69,6 +71,12 @@ def _in_years_1_to_9999(times: pl.Series) -> pl.Series:
 
 
 def _read_texts(values: pl.Series, pattern: str) -> pl.Series:
+    if pattern == "%+":
+        try:  # four times as fast, but it wants all of them whole, zoned and with six digits at most
+            times = values.to_arrow().cast(_ARROW_MICROSECONDS)
+            return pl.Series(values.name, pl.from_arrow(times), dtype=UTC_MICROSECONDS)
+        except pa.ArrowInvalid:
+            pass  # the other way reads value by value
     has_zone = pattern == "%+" or "%z" in pattern or "%:z" in pattern or "%#z" in pattern
     if has_zone:
         return values.str.to_datetime(pattern, time_unit="us", time_zone="UTC", strict=False)

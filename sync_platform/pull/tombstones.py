@@ -37,7 +37,7 @@ class Tombstones:
             PermanentError: the SQL does not fit the records, or is no condition.
         """
         if self._when is None:
-            return pl.Series("_is_deleted", [False] * len(raw), dtype=pl.Boolean)
+            return pl.Series("_is_deleted", [False]).new_from_index(0, len(raw))
         try:
             said = evaluate(raw, self._when)
         except pl.exceptions.PolarsError as error:

@@ -3,6 +3,8 @@
 Here belongs the shape and the conversion of batches, without a database.
 """
 
+from typing import Protocol
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -31,6 +33,17 @@ PLACE_FIELDS = (
     pa.field("_is_deleted", pa.bool_(), nullable=False),
 )
 RESERVED_NAMES = frozenset(field.name for field in PLACE_FIELDS)
+
+
+class KeyWatch(Protocol):
+    """Sees every key that one load stages, and may be sure that none came twice."""
+
+    def add(self, keys: pa.ChunkedArray) -> None:
+        """Take in the keys of a batch; none is null."""
+
+    @property
+    def are_distinct(self) -> bool:
+        """Whether all keys differ for sure, byte for byte; False says nothing."""
 
 
 def staging_schema(table: TargetTable) -> pa.Schema:

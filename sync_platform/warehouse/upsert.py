@@ -23,7 +23,7 @@ from sync_platform.warehouse.fence import Fence
 from sync_platform.warehouse.interrupts import interruptible
 from sync_platform.warehouse.merge_sql import WRITTEN_VERDICTS, MergeSql
 from sync_platform.warehouse.missing import MissingRule, MissingSql
-from sync_platform.warehouse.staging import conformed, staging_schema
+from sync_platform.warehouse.staging import KeyWatch, conformed, staging_schema
 from sync_platform.warehouse.statements import statement
 from sync_platform.warehouse.tables import TargetTable
 from sync_platform.warehouse.tally import LoadResult, RejectedRow, Tally
@@ -37,6 +37,8 @@ SESSION_SETTINGS = (
     "set time zone 'UTC'",
     "set work_mem = '128MB'",
     "set jit = off",
+    # For plans over whole tables a rough picture of what is staged is enough, and looking takes time.
+    "set default_statistics_target = 10",
     "set statement_timeout = 0",
     "set lock_timeout = '60s'",
     "set idle_in_transaction_session_timeout = 0",
@@ -58,6 +60,7 @@ class BulkLoad:
         provenance: what `metadata.source` says.
         tombstone_columns: the columns that a tombstone sets, from the values staged with it.
         fence: what must still hold when the merge commits.
+        watch: is shown every staged key; where it is sure that none came twice, Postgres need not look.
     """
 
     def __init__(
@@ -69,9 +72,11 @@ class BulkLoad:
         provenance: str,
         tombstone_columns: tuple[str, ...] = (),
         fence: Fence | None = None,
+        watch: KeyWatch | None = None,
     ) -> None:
         self._address = address
         self._fence = fence
+        self._watch = watch
         self._table = table
         self._schema = staging_schema(table)
         self._sql = MergeSql.fresh(table, tombstone_columns)
@@ -79,6 +84,7 @@ class BulkLoad:
         self._sync_id = sync_id
         self._loaded_at = datetime.now(UTC)
         self._tally = Tally()
+        self._has_tombstones = False
         self._doing = f"loading into {table.name}"
         self._connection: dbapi.Connection | None = None
 
@@ -134,6 +140,9 @@ class BulkLoad:
             for place in _places(rows.filter(pc.invert(has_key)), self._table.key):
                 self._reject(place, f"NotNullViolation in column {self._table.key} (23502)")
             rows = rows.filter(has_key)
+        if self._watch is not None:
+            self._watch.add(rows[self._table.key])
+        self._has_tombstones |= pc.any(rows["_is_deleted"], min_count=0).as_py()
         with classifying(self._doing):
             self._copy(rows)
 
@@ -219,15 +228,20 @@ class BulkLoad:
         self._copy(rows.slice(middle))
 
     def _drop_duplicates(self) -> None:
-        self._tally.distinct = self._scalar(self._sql.count_distinct())
-        if self._tally.distinct < self._tally.staged:
-            self._run(self._sql.delete_duplicates())
-            self._tally.duplicate = self._tally.staged - self._tally.distinct
+        if not self._are_keys_distinct():
+            self._tally.duplicate = self._scalar(self._sql.delete_duplicates())
+        self._tally.distinct = self._tally.staged - self._tally.duplicate
+
+    def _are_keys_distinct(self) -> bool:
+        """Whether no key came twice for sure, also by the target's own idea of what is equal."""
+        if self._watch is None or not self._watch.are_distinct:
+            return False
+        return bool(self._scalar(self._sql.is_key_bytewise()))
 
     def _write(self) -> str | None:
         """Write all at once; return the reason when a row's fault undid it."""
         if self._scalar(self._sql.is_target_empty()):
-            deleted = self._scalar(self._sql.count_tombstones())
+            deleted = self._scalar(self._sql.count_tombstones()) if self._has_tombstones else 0
             live = self._tally.staged - self._tally.duplicate - deleted
             self._tally.verdicts = {"insert": live, "deleted": deleted}
             return self._attempt(self._sql.insert_all())

@@ -1,15 +1,18 @@
 """How a sync's progress is shown in Dagster: few lines in the log, few observations on the asset.
 
-Each is a row of the event log and costs some 10 ms, so their number does not grow with the sync. A terminal
-listens to the engine itself and sees every batch.
+Each is a row of the event log and costs some 3 to 10 ms, so their number does not grow with the sync, and one
+that takes a second tells its end only. A terminal listens to the engine itself and sees every batch.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sync_platform.components.marks import HighestMark, mark_of
 from sync_platform.pull.progress import ProgressEvent
+
+_LEAST_GAP_S = 1.0
 
 
 def describe(event: ProgressEvent) -> str:
@@ -31,18 +34,29 @@ class ProgressReporter:
         source: whose events are meant; a process may run several syncs.
         log: tells a person one line.
         observe: posts an observation of the pages asset.
+        now_s: the clock.
     """
 
     source: str
     log: Callable[[str], None]
     observe: Callable[[ProgressEvent], None]
+    now_s: Callable[[], float] = time.monotonic
     _marks: defaultdict[str, HighestMark] = field(default_factory=lambda: defaultdict(HighestMark))
+    _told_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._told_s = self.now_s()
 
     def __call__(self, event: ProgressEvent) -> None:
         """Log the event, and observe it if it is a read, when its step has reached a further mark."""
-        mark = mark_of(percent=event.percent, count=event.batch_num, is_last=event.is_last)
-        if event.source != self.source or not self._marks[event.step].is_passed_by(mark):
+        now_s = self.now_s()
+        is_early = now_s - self._told_s < _LEAST_GAP_S and not event.is_last
+        if event.source != self.source or is_early:
             return
+        mark = mark_of(percent=event.percent, count=event.batch_num, is_last=event.is_last)
+        if not self._marks[event.step].is_passed_by(mark):
+            return
+        self._told_s = now_s
         self.log(describe(event))
         if event.step == "read":
             self.observe(event)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from sync_platform.pull.hashes import DistinctKeys
 from sync_platform.warehouse.address import DatabaseAddress
-from sync_platform.warehouse.staging import staging_schema
+from sync_platform.warehouse.staging import KeyWatch, staging_schema
 from sync_platform.warehouse.tables import TargetTable
 from sync_platform.warehouse.tally import LoadCounts, LoadResult
 from sync_platform.warehouse.upsert import BulkLoad
@@ -52,8 +53,9 @@ def load(
     sync_id: int = 1,
     loaded_at: datetime = EPOCH,
     tombstone_columns: tuple[str, ...] = (),
+    watch: KeyWatch | None = None,
 ) -> LoadResult:
-    """Stage the rows batch by batch and merge them."""
+    """Stage the rows batch by batch and merge them, watched as the pull engine does where nothing is said."""
     batches = staged(table, rows)
     with BulkLoad(
         address,
@@ -61,6 +63,7 @@ def load(
         sync_id=sync_id,
         provenance="external-system",
         tombstone_columns=tombstone_columns,
+        watch=watch or DistinctKeys(),
     ) as bulk:
         for start in range(0, max(batches.num_rows, 1), 100):
             bulk.stage(batches.slice(start, 100))

@@ -3,15 +3,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
-from typing import Any
+from typing import Any, LiteralString
 
+import pyarrow as pa
 import pytest
 from psycopg import sql
 
 from sync_platform.vocabulary import PermanentError, RetryableError
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import connect
-from sync_platform.warehouse.tables import Column, TargetTable, ensure_table
+from sync_platform.warehouse.tables import Column, ColumnType, TargetTable, ensure_table
 from sync_platform.warehouse.tally import LoadCounts
 from sync_platform.warehouse.upsert import BulkLoad
 from sync_platform_tests.integration.warehouse.staged_rows import EPOCH, Row, load, staged
@@ -117,6 +118,59 @@ def test_of_duplicates_the_newest_wins_then_the_one_read_last(
     outcome = "inserted" if is_empty else "updated"
     assert load(database, USERS, rows, sync_id=2).counts == counts(duplicate=5, **{outcome: 3})
     assert run(database, "select email from users order by external_id") == [("3",), ("late",), ("last",)]
+
+
+def test_duplicates_are_found_where_nobody_watched_the_keys(database: DatabaseAddress) -> None:
+    with BulkLoad(database, USERS, sync_id=1, provenance="x") as bulk:
+        bulk.stage(staged(USERS, [user("a", "old"), user("b"), user("a", "new", 1)]))
+        assert bulk.merge(loaded_at=EPOCH).counts == counts(inserted=2, duplicate=1)
+    assert run(database, "select email from users where external_id = 'a'") == [("new",)]
+
+
+class Sure:
+    """A watch that finds all keys distinct, as one does that sees bytes where `a` and `A` are equal."""
+
+    are_distinct = True
+
+    def add(self, keys: pa.ChunkedArray) -> None:
+        """Look away."""
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "is_believed"),
+    [
+        ("text", "text", True),
+        ("bigint", "bigint", True),
+        ("varchar(9)", "text", True),
+        ('text collate "C"', "text", True),
+        ("text collate of_any_case", "text", False),
+        ("double precision", "double precision", False),
+        ("numeric", "numeric", False),
+    ],
+)
+def test_a_watch_is_believed_only_where_equal_keys_have_equal_bytes(
+    database: DatabaseAddress, column: LiteralString, kind: ColumnType, is_believed: bool
+) -> None:
+    # The embedded server has no ICU, whose collations alone may say so; the load reads just what they say.
+    run(database, 'create collation of_any_case from "C"')
+    run(database, "update pg_collation set collisdeterministic = false where collname = 'of_any_case'")
+    run(database, f"create table own (id {column} primary key, name text)")
+    own = TargetTable("own", "id", (Column("id", kind), Column("name", "text")))
+    with connect(database) as connection:
+        ensure_table(connection, own)
+    key: Any = "1" if kind == "text" else 1
+    rows = [
+        Row({"id": key, "name": "old"}, original_id="1"),
+        Row({"id": key, "name": "new"}, 1, original_id="1"),
+    ]
+    result = load(database, own, rows, watch=Sure())
+    assert (len(result.rejected), result.counts.duplicate) == ((1, 0) if is_believed else (0, 1))
+
+
+def test_a_row_that_was_set_aside_is_nobodys_duplicate(database: DatabaseAddress) -> None:
+    rows = [user("a"), user("a", "nul \0", 1), user("b")]
+    result = load(database, USERS, rows)
+    assert (result.counts, len(result.rejected)) == (counts(inserted=2), 1)
 
 
 @pytest.mark.parametrize(

@@ -418,19 +418,20 @@ def test_independent_steps_run_side_by_side(make: Make) -> None:
     flow = make(
         """
         steps:
-          - {name: left, sql: wf/meet_left, timeout_s: 20}
-          - {name: right, sql: wf/meet_right, timeout_s: 20}
+          - {name: left, sql: wf/left, timeout_s: 20}
+          - {name: right, sql: wf/right, timeout_s: 20}
         """,
         statements={
             # Each waits until the other one has begun, so that one after the other would never end.
-            "meet_left": "do $$ begin perform pg_advisory_lock(1); "
-            "while not exists (select from pg_locks where locktype = 'advisory' and objid = 2) "
-            "loop perform pg_sleep(0.01); end loop; end $$",
-            "meet_right": "do $$ begin perform pg_advisory_lock(2); "
-            "while not exists (select from pg_locks where locktype = 'advisory' and objid = 1) "
-            "loop perform pg_sleep(0.01); end loop; perform pg_sleep(0.2); end $$",
+            # A sequence says so for good: nextval is seen at once and stays after its step has ended.
+            side: f"do $$ begin perform nextval('{side}_began'); "
+            f"while pg_sequence_last_value('{other}_began') is null "
+            "loop perform pg_sleep(0.01); end loop; end $$"
+            for side, other in (("left", "right"), ("right", "left"))
         },
     )
+    flow.rows("create sequence left_began")
+    flow.rows("create sequence right_began")
     flow.add_job("a")
     assert flow.run("a").status == "done"
 

@@ -58,9 +58,21 @@ def test_the_lines_of_a_step_do_not_grow_with_the_sync(step: str) -> None:
     assert "the last one" in lines[-1]
 
 
-def test_a_short_read_is_observed_batch_by_batch() -> None:
-    events = batches(10, is_total_known=True)
-    assert observed(events) == events
+@pytest.mark.parametrize(
+    ("batch_s", "told"),
+    [(0.01, [10]), (0.4, [3, 6, 9, 10]), (1.0, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])],
+)
+def test_observations_are_a_second_apart_and_the_last_is_never_left_out(
+    batch_s: float, told: list[int]
+) -> None:
+    clock = iter(number * batch_s for number in range(11))
+    seen: list[ProgressEvent] = []
+    reporter = ProgressReporter(
+        source="users", log=lambda _: None, observe=seen.append, now_s=lambda: next(clock)
+    )
+    for event in batches(10, is_total_known=True):
+        reporter(event)
+    assert [event.batch_num for event in seen] == told
 
 
 @pytest.mark.parametrize(
@@ -83,7 +95,7 @@ def test_only_reading_is_observed_and_other_sources_are_left_alone() -> None:
     lines: list[str] = []
     seen: list[ProgressEvent] = []
     reporter = ProgressReporter(source="users", log=lines.append, observe=seen.append)
-    reporter(replace(EVENT, step="load"))
-    reporter(replace(EVENT, source="orders"))
+    reporter(replace(EVENT, step="load", is_last=True))
+    reporter(replace(EVENT, source="orders", is_last=True))
     assert [line.split(":")[0] for line in lines] == ["load"]
     assert seen == []

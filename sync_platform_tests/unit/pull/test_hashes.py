@@ -2,10 +2,11 @@
 
 import random
 
+import pyarrow as pa
 import pytest
 
 from sync_platform.pull import hashes
-from sync_platform.pull.hashes import Hashes, count_distinct, known_among, sorted_union
+from sync_platform.pull.hashes import DistinctKeys, Hashes, count_distinct, known_among, sorted_union
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
@@ -50,3 +51,30 @@ def test_what_is_known_is_found_at_both_ends_too() -> None:
     known = sorted_union([bag_of([LOWEST, -5, 3, HIGHEST])])
     asked = [LOWEST, LOWEST + 1, -5, 0, 3, HIGHEST - 1, HIGHEST]
     assert known_among(asked, known) == [True, False, True, False, True, False, True]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.int64()], ids=str)
+def test_keys_are_distinct_until_one_comes_again_in_whatever_batch(kind: pa.DataType) -> None:
+    def column(*parts: range) -> pa.ChunkedArray:
+        return pa.chunked_array([pa.array(map(str, part)).cast(kind) for part in parts], kind)
+
+    keys = DistinctKeys()
+    assert keys.are_distinct
+    for batch in (column(range(5), range(5, 9)), column(), column(range(30, 20, -1))):
+        keys.add(batch)
+        assert keys.are_distinct
+    keys.add(column(range(8, 12)).slice(1))
+    assert keys.are_distinct
+    keys.add(column(range(29, 31)).slice(1))
+    assert not keys.are_distinct
+
+
+def test_keys_are_told_apart_in_a_file_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hashes, "_BUFFERED", 10)
+    monkeypatch.setattr(hashes, "_AT_ONCE", 16)
+    keys = DistinctKeys()
+    for start in range(0, 100, 8):
+        keys.add(pa.chunked_array([pa.array(map(str, range(start, start + 8)))]))
+    assert keys.are_distinct
+    keys.add(pa.chunked_array([pa.array(["3"])]))
+    assert not keys.are_distinct

@@ -199,6 +199,44 @@ def test_the_record_behind_a_bad_row_is_found_on_its_own_page() -> None:
     assert (rejected.page, json.loads(rejected.record)["id"]) == (3, 5)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("answer.users", '{"answer": {"total": 1, "users": [%s]}}'),
+        ("answers[0].users", '{"answers": [{"users": [%s]}, {"users": []}]}'),
+        (["the.users"], '{"the.users": [%s], "users": []}'),
+        (['the "users"'], '{"the \\"users\\"": [%s]}'),
+        ("users", '{"users": null, "users": [%s]}'),
+        (None, "[%s]"),
+    ],
+)
+@pytest.mark.parametrize("is_excerpt", [False, True])
+def test_records_are_found_wherever_their_path_leads(path: object, body: str, *, is_excerpt: bool) -> None:
+    records = json.dumps(USER) + ", 5"
+    landed = LandedPage(1, b"{}", (f"[{records}]" if is_excerpt else body % records).encode(), is_excerpt)
+    block = normalize(landed, spec=users_spec(records=path))
+    assert (block.rows["external_id"].to_list(), len(block.rejected)) == (["1"], 1)
+
+
+def test_a_nul_rejects_only_a_record_that_would_bring_it_into_the_table() -> None:
+    unused = user(id=2, country="C\0H")
+    written_out = user(id=3, first_name="\\u0000")
+    block = normalize(page(user(id=1, first_name="A\0"), unused, written_out))
+    assert block.rows.select("external_id", "name").rows() == [
+        ("2", "Ada Lovelace"),
+        ("3", "\\u0000 Lovelace"),
+    ]
+    assert [rejected.external_id for rejected in block.rejected] == ["1"]
+
+
+@pytest.mark.parametrize("key", ["CAST(id AS VARCHAR)", "concat_ws('-', id, email)"])
+def test_an_original_id_stays_one_text_whatever_breaks_a_line_in_it(key: str) -> None:
+    ids = ["a\nb", "a\r\nb", "a\u2028b", "a\x85b", "a\x1cb", 'a"b', "a\\b", "null"]
+    rows = normalize(page(*(user(id=one, email="e") for one in ids)), spec=things({"external_id": key})).rows
+    originals = [json.loads(text).removesuffix("-e") for text in rows["_original_id"]]
+    assert originals == ids
+
+
 @pytest.mark.parametrize("records", [[], [user(email=5)]])
 def test_a_block_without_rows_has_all_its_columns(records: list[object]) -> None:
     rows = normalize(page(*records)).rows

@@ -7,10 +7,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from sync_platform.pull.identity import Identities
 from sync_platform.pull.seen import SeenRecords
+from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform_tests.fake_users_api import users_spec
 
 NO_CURSOR = {"incremental": None, "request": {"path": "/users", "params": {"page": "{page}"}}}
+
+
+def seen_records(spec: ApiSyncSpec) -> SeenRecords:
+    return SeenRecords(spec, Identities(spec))
 
 
 def raws(*records: object) -> list[msgspec.Raw]:
@@ -38,13 +44,13 @@ def user(user_id: object, changed: str = "2024-05-01", **fields: Any) -> dict[st
 def test_distinct_keys_are_counted_and_a_record_without_one_counts_by_its_bytes(
     records: list[object], distinct: int
 ) -> None:
-    seen = SeenRecords(users_spec())
+    seen = seen_records(users_spec())
     seen.add(raws(*records))
     assert (seen.distinct_in_pass(), seen.records_in_pass) == (distinct, len(records))
 
 
 def test_passes_are_joined() -> None:
-    seen = SeenRecords(users_spec())
+    seen = seen_records(users_spec())
     seen.add(raws(user(1), user(2)))
     seen.finish_pass()
     seen.add(raws(user(2), user(3)))
@@ -54,7 +60,7 @@ def test_passes_are_joined() -> None:
 
 
 def test_what_changed_lately_and_is_gone_again_is_counted_once_in_the_pass_that_brought_it() -> None:
-    seen = SeenRecords(users_spec())
+    seen = seen_records(users_spec())
     lately, before = "2024-05-01T12:00:00Z", "2024-05-01T11:59:00Z"
     came = raws(user(1, before), user(2, lately), user(3, lately), user(4, "no time"), '{"id": 5}', "6")
     seen.watch(datetime(2024, 5, 1, 11, 59, 30, tzinfo=UTC))
@@ -68,7 +74,7 @@ def test_what_changed_lately_and_is_gone_again_is_counted_once_in_the_pass_that_
 
 
 def test_a_change_time_inside_an_object_is_found() -> None:
-    seen = SeenRecords(users_spec(incremental={"field": "meta.at", "start": "2024-01-01T00:00:00Z"}))
+    seen = seen_records(users_spec(incremental={"field": "meta.at", "start": "2024-01-01T00:00:00Z"}))
     seen.watch(datetime(2024, 5, 1, tzinfo=UTC))
     seen.add(
         raws({"id": 1, "meta": {"at": "2024-05-02"}}, {"id": 2, "meta": {"at": "2024-04-30"}}, {"id": 3})
@@ -77,7 +83,7 @@ def test_a_change_time_inside_an_object_is_found() -> None:
 
 
 def test_a_further_pass_brings_new_records_and_new_versions_only() -> None:
-    seen = SeenRecords(users_spec())
+    seen = seen_records(users_spec())
     seen.add(raws(user(1), user(2), "5"))
     seen.finish_pass()
     again = raws(user(1), user(2, "2024-05-02"), user(3), "5", "6")
@@ -85,7 +91,7 @@ def test_a_further_pass_brings_new_records_and_new_versions_only() -> None:
 
 
 def test_without_a_change_time_any_difference_is_a_new_version() -> None:
-    seen = SeenRecords(users_spec(**NO_CURSOR))
+    seen = seen_records(users_spec(**NO_CURSOR))
     seen.add(raws(user(1, first_name="A"), user(2, first_name="B")))
     seen.finish_pass()
     again = raws(user(1, first_name="A"), user(2, first_name="C"))

@@ -62,6 +62,24 @@ def test_what_is_no_time_between_year_1_and_9999_is_null(text: str) -> None:
     assert read([text]) == [None]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2024-05-01T12:00:00Z",
+        "2024-05-01T12:00:00.5Z",
+        "2024-05-01 12:00:00Z",
+        "2024-05-01T12Z",
+        "2024-05-01T12:00:00+02",
+        "2024-05-01T12:00:60Z",
+        "1600-01-01T00:00:00-12:00",
+        "0000-12-31T23:59:59-01:00",
+    ],
+)
+def test_a_time_is_read_the_same_whatever_stands_beside_it(text: str) -> None:
+    alone, beside = read([text]), read([text, "2024-05-01T12:00:00.123456789Z", "nonsense"])
+    assert alone == beside[:1]
+
+
 def test_one_bad_time_leaves_the_others_alone() -> None:
     assert read(["2024-05-01T12:00:00Z", "nonsense", None, "2024-05-01"]) == [
         NOON,
