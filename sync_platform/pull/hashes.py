@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 _BUFFERED = 2**16
-_AT_ONCE = 2**18
+_AT_ONCE = 2**17
 _HASH_BYTES = 8
 _LOWEST = -(2**63)
 _EMPTY = pl.Series("hash", [], dtype=pl.Int64)

@@ -4,7 +4,6 @@ Here belongs what such a page is and how it becomes rows. When it is tried again
 a batch.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import msgspec
 
 from sync_platform.api.client import ApiClient
 from sync_platform.api.failures import UnauthorizedError
+from sync_platform.api.loop import run_interruptibly
 from sync_platform.api.request import ApiRequest
 from sync_platform.pull.identity import all_records
 from sync_platform.pull.land import LandedPage, LandedSync, Landing, ReadManifest
@@ -44,7 +44,7 @@ def redo_pages(
         return Redone(), {}
     try:
         origin = Landing(context.landing_url, context.spec.source).sync(entries[0]["sync_id"]).read_manifest
-        pages, errors = asyncio.run(_ask_all(context, landed, entries))
+        pages, errors = run_interruptibly(_ask_all(context, landed, entries))
     except (UnauthorizedError, UsageError):
         raise
     except SyncPlatformError as error:

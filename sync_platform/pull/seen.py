@@ -35,13 +35,20 @@ class SeenRecords:
     def add(self, records: PageRecords | Sequence[msgspec.Raw]) -> None:
         """Count the records of a page of this pass."""
         found = self._identities.of(records)
-        keys = found.keys
-        self._keys[-1].add(keys)
+        self._keys[-1].add(found.keys)
         self._versions[-1].add(found.versions)
-        if self._recent is not None:
-            fresh = [not known for known in self._are_known(found)]
-            self._recent.add(list(compress(keys, fresh)), list(compress(found.changes, fresh)))
+        self._watch(found)
         self.records_in_pass += len(records)
+
+    def _watch(self, found: Identified) -> None:
+        """Show the records that are new in this pass to whoever watches for the recent ones."""
+        if self._recent is None:
+            return
+        if len(self._versions) == 1:
+            self._recent.add(found.keys, found.changes)
+            return
+        fresh = [not known for known in self._are_known(found)]
+        self._recent.add(list(compress(found.keys, fresh)), list(compress(found.changes, fresh)))
 
     def vanished(self, lately: PageRecords | Sequence[msgspec.Raw]) -> int:
         """How many of the watched records are none of those that the source says have changed lately."""

@@ -4,12 +4,12 @@ Each step finds its work in the ledger and the landing zone, never in the memory
 that each runs again alone and in another process.
 """
 
-import asyncio
 import time
 from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime
 
+from sync_platform.api.loop import run_interruptibly
 from sync_platform.pull.account import Account
 from sync_platform.pull.ahead import WorkAhead, forget_work, work_ahead, work_of
 from sync_platform.pull.batches import queue_batch
@@ -56,7 +56,7 @@ def read_source(context: PullContext, order: SyncOrder) -> ReadReport:
         context.log(_opening_line(context.spec, landed.sync_id, window))
     # The ledger's connection does not wait for a long read.
     with work_ahead(context, landed, window, table) as ahead:
-        outcome = asyncio.run(_read(context, window, landed, ahead))
+        outcome = run_interruptibly(_read(context, window, landed, ahead))
     manifest = _manifest_of(context, landed, window, started_at, outcome)
     landed.write_manifest(manifest)  # before the queue, whose entries need it
     with ledger_of(context) as ledger:

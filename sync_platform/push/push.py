@@ -4,11 +4,11 @@ Everything is found in the ledger, never in the memory of a run before, so that 
 another one was killed. The caller holds the lock of the target.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from sync_platform.api.loop import run_interruptibly
 from sync_platform.push.account import Account, status_of
 from sync_platform.push.clerk import Clerk
 from sync_platform.push.intents import LEASE_S, Intents
@@ -165,7 +165,7 @@ def _send_planned(
     up_to = _ALL_POSITIONS if spec.limit is None else ledger.last_position(spec.limit)
     meter = Meter(context.target, min(waiting, spec.limit or waiting))
     sending_s = time.monotonic()
-    reason, requests = asyncio.run(_send(context, ledger, meter, up_to=up_to, hold_s=hold_s))
+    reason, requests = run_interruptibly(_send(context, ledger, meter, up_to=up_to, hold_s=hold_s))
     account = ledger.account(planned)
     pending = ledger.count_pending_after_each() if spec.after_each else 0
     ledger.save_account(account, requests=requests, after_each_pending=pending)
