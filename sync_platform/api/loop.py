@@ -39,14 +39,20 @@ def run_interruptibly(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _cancelled_by_signals(work: Coroutine[Any, Any, T], received: list[signal.Signals]) -> T:
-    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
 
     def note(number: int, _: object) -> None:
         received.append(signal.Signals(number))
-        loop.call_soon_threadsafe(task.cancel)  # wakes a loop that waits for its sockets
+        loop.call_soon_threadsafe(_cancel_all)  # wakes a loop that waits for its sockets
 
     with _handled_by(note):
-        return await task
+        return await work
+
+
+def _cancel_all() -> None:
+    """As `asyncio.run` does at its end: what the work has begun does not keep it waiting."""
+    for task in asyncio.all_tasks():
+        task.cancel()
 
 
 @contextmanager

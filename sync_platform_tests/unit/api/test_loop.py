@@ -53,6 +53,21 @@ def test_a_signal_inside_of_a_callback_ends_the_work_and_then_its_handler_is_cal
     assert [signal.getsignal(one) for one in ENDING] == [stop, stop]
 
 
+def test_what_the_work_waits_for_at_its_end_is_cancelled_too() -> None:
+    async def request() -> None:
+        await asyncio.wait_for(asyncio.Event().wait(), 10)
+
+    async def work() -> None:
+        sending = asyncio.ensure_future(request())
+        try:
+            await wait_for_ever_and(signal.SIGTERM, [])
+        finally:
+            await sending
+
+    with pytest.raises(StoppedError):
+        run_interruptibly(work())
+
+
 def test_work_that_ends_before_it_notices_does_not_hide_the_signal() -> None:
     async def work() -> str:
         send(signal.SIGTERM)
