@@ -1,6 +1,6 @@
 """How a sync's progress is shown in Dagster: few lines in the log, few observations on the asset.
 
-Each is a row of the event log and costs some 3 to 10 ms, so their number does not grow with the sync, and one
+Each is a row of the event log and costs some 3 to 10 ms, so a step has 20 at most, a second apart, and one
 that takes a second tells its end only. A terminal listens to the engine itself and sees every batch.
 """
 
