@@ -6,6 +6,7 @@ next try. Each of these is decided in a module of its own.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -104,6 +105,7 @@ class ApiClient:
             max_connections=rate_limit.max_in_flight or _MAX_CONNECTIONS,
             clock=clock,
         )
+        self._headers = lru_cache(maxsize=64)(self._resolved_headers)  # the pages of a read differ in params
         self._shown_origin = shown_origin(self.base_url)
         self._auth = self._authenticator(_AUTH.validate_python(resolve(auth.model_dump(), variables)))
 
@@ -162,8 +164,7 @@ class ApiClient:
         known = self._known
         url = substitute(request.url, self._known_in_urls)
         params = tuple((name, substitute(value, known)) for name, value in request.params)
-        headers = tuple((name, substitute(value, known)) for name, value in request.headers)
-        _require_header_text(headers, request.describe())
+        headers = self._headers(request.headers, request.describe())
         content = None
         if request.json_body is not None:
             content = msgspec.json.encode(substitute(request.json_body, known))
@@ -175,6 +176,11 @@ class ApiClient:
             content=content,
             description=f"{request.describe()} on {self._shown_origin}",
         )
+
+    def _resolved_headers(self, headers: Pairs, description: str) -> Pairs:
+        resolved = tuple((name, substitute(value, self._known)) for name, value in headers)
+        _require_header_text(resolved, description)
+        return resolved
 
     async def _deliver(
         self,
@@ -189,7 +195,7 @@ class ApiClient:
             credentials = await auth.credentials()
             outcome = await self._try_once(request, credentials, actions, check)
             if isinstance(outcome, Reply):
-                return replace(outcome, tries=failed_tries + 1)
+                return replace(outcome, tries=failed_tries + 1) if failed_tries else outcome
             if may_renew and _is_token_refused(outcome) and await auth.renew(credentials):
                 may_renew = False
                 continue

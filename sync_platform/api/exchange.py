@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urljoin
 
 import aiohttp
@@ -109,6 +110,7 @@ class Exchange:
         self._max_body_mb = max_body_mb
         self._connections = Connections(max_connections, keepalive_s, resolver, asks_before_write)
         self._clock = clock
+        self._headers = lru_cache(maxsize=64)(_headers)  # its own: credentials end with it
         self._sessions: dict[tuple[str, str, int | None], aiohttp.ClientSession] = {}
 
     async def aclose(self) -> None:
@@ -130,10 +132,10 @@ class Exchange:
         seen = {(request.method, request.url)}
         async with asyncio.timeout(self._timeout_s):
             for _ in range(MAX_REDIRECTS + 1):
-                reply = await self._hop(request, credentials)
+                reply = await self._hop(request, credentials, started_s)
                 location = reply.headers.get("Location")
                 if reply.status not in _REDIRECTS or not location:
-                    return replace(reply, elapsed_s=self._clock.monotonic_s() - started_s)
+                    return reply
                 request = _redirected(request, reply.status, location)
                 if (request.method, request.url) in seen:
                     raise RedirectError(
@@ -165,15 +167,13 @@ class Exchange:
         BEFORE_WRITE.set(before_write)
         started_s = self._clock.monotonic_s()
         async with asyncio.timeout(self._timeout_s):
-            reply = await self._hop(request, credentials)
-        return replace(reply, elapsed_s=self._clock.monotonic_s() - started_s)
+            return await self._hop(request, credentials, started_s)
 
-    async def _hop(self, request: WireRequest, credentials: Credentials) -> Reply:
-        pairs = (*_DEFAULT_HEADERS, *request.headers, *credentials.headers)
+    async def _hop(self, request: WireRequest, credentials: Credentials, started_s: float) -> Reply:
         async with self._session(request.url).request(
             request.method,
             with_params(request.url, credentials.params, replacing=True),
-            headers={name.lower(): value for name, value in pairs},
+            headers=self._headers(request.headers, credentials.headers),
             data=request.content,
             allow_redirects=False,
         ) as response:
@@ -186,7 +186,7 @@ class Exchange:
             url=request.url,
             received_at=self._clock.now(),
             source_clock_at=reply_date(headers),
-            elapsed_s=0,
+            elapsed_s=self._clock.monotonic_s() - started_s,
         )
 
     def _session(self, url: str) -> aiohttp.ClientSession:
@@ -194,6 +194,10 @@ class Exchange:
         if key not in self._sessions:
             self._sessions[key] = open_session(url, self._connections)
         return self._sessions[key]
+
+
+def _headers(own: Pairs, credentials: Pairs) -> dict[str, str]:
+    return {name.lower(): value for name, value in (*_DEFAULT_HEADERS, *own, *credentials)}
 
 
 def _redirected(request: WireRequest, status: int, location: str) -> WireRequest:

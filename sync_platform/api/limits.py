@@ -5,7 +5,7 @@ Here belong counting and waiting. Whether an answer means "too fast" is classifi
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 
 from sync_platform.api.clock import SYSTEM_CLOCK, Clock
@@ -35,9 +35,13 @@ class RequestGate:
         """Seconds that pauses have cost so far; pauses of several readers at the same time count once."""
         return self._waited_s
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
+    def turn(self) -> AbstractAsyncContextManager[None]:
         """Wait for this request's turn, and hold its place until the reply has come."""
+        is_limited = self._in_flight is not None or self._places is not None
+        return self._turn() if is_limited or self._pause_ends_s > self._clock.monotonic_s() else nullcontext()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
         place = nullcontext() if self._places is None else self._place(self._places)
         async with self._in_flight or nullcontext(), place:
             await self._sleep_until(self._pause_ends_s)

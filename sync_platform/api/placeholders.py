@@ -6,6 +6,7 @@ and by the engine's window.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pydantic import JsonValue
 
@@ -48,12 +49,19 @@ def render(template: JsonValue, values: Mapping[str, JsonValue]) -> JsonValue | 
 
 
 def _render_text(template: str, values: Mapping[str, JsonValue]) -> JsonValue | Missing:
-    names = _PLACEHOLDER.findall(template)
+    names = _names_in(template)
     if any(values.get(name) is None for name in names):
         return MISSING
     if len(names) == 1 and template == f"{{{names[0]}}}":
         return values[names[0]]
+    if not names:
+        return template
     return _PLACEHOLDER.sub(lambda match: as_text(values[match[1]]), template)
+
+
+@lru_cache(maxsize=256)
+def _names_in(template: str) -> tuple[str, ...]:
+    return tuple(_PLACEHOLDER.findall(template))
 
 
 def as_text(value: JsonValue) -> str:

@@ -112,6 +112,8 @@ def with_params(url: str, params: tuple[tuple[str, str], ...], *, replacing: boo
     """Return `url` with query parameters added; `replacing` first drops those of the same names."""
     if not params:
         return url
+    if "?" not in url and "#" not in url:
+        return f"{url}?{urlencode(params)}"
     parts = urlsplit(url)
     kept = parts.query
     if replacing:

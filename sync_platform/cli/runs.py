@@ -9,6 +9,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from dagster._core.remote_origin import (
     RemoteJobOrigin,
     RemoteRepositoryOrigin,
 )
+from dagster._core.storage.event_log import EventLogStorage
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster_shared.error import SerializableErrorInfo
 
@@ -32,6 +34,11 @@ from sync_platform.home.instance import CODE_LOCATION, DEFINITIONS_MODULE
 
 _PARTITION_TAG = "dagster/partition"
 _KEEP_CONNECTIONS_S, _MORE_CONNECTIONS = 3600, 5
+# Dagster would capture a step's output in files, and copy it back by a process that may miss its end.
+_OUTPUT_STAYS_HERE = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
 _QUIET_CONSOLE = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -98,14 +105,24 @@ def _instance(lines: logging.Handler) -> dg.DagsterInstance:
     handlers = {"sync_platform": {"()": lambda: lines}}
     ref = InstanceRef.from_dir(
         os.environ["DAGSTER_HOME"],
-        overrides={"python_logs": {"dagster_handler_config": {"handlers": handlers}}},
+        overrides={
+            "python_logs": {"dagster_handler_config": {"handlers": handlers}},
+            "compute_logs": _OUTPUT_STAYS_HERE,
+        },
     )
     instance = dg.DagsterInstance.from_ref(ref)
     # Dagster's storage connects anew for every event unless it is told to keep connections, as for its UI.
     instance.optimize_for_webserver(
         statement_timeout=0, pool_recycle=_KEEP_CONNECTIONS_S, max_overflow=_MORE_CONNECTIONS
     )
+    _remember_columns(instance.event_log_storage)
     return instance
+
+
+def _remember_columns(storage: EventLogStorage) -> None:
+    """Look up what columns Dagster's own tables have once a run; Dagster does before each materialization."""
+    for question in ("has_asset_key_col", "has_table"):
+        setattr(storage, question, cache(getattr(storage, question)))
 
 
 def _origin(repository_name: str, job_name: str) -> RemoteJobOrigin:

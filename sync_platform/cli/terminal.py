@@ -5,7 +5,6 @@ stands in `sync_account` and `push_account`, how a run is shown while it works i
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -16,19 +15,14 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-_STDERR = 2
 _FILE_WIDTH = 160
 _MOST_ERRORS_SHOWN = 5
 
 
 @cache
 def messages() -> Console:
-    """The console of messages: standard error as it was when the process began.
-
-    Dagster redirects file descriptors 1 and 2 while a step runs, so this one has a descriptor of its own.
-    """
-    stream = os.fdopen(os.dup(_STDERR), "w", buffering=1, encoding="utf-8", errors="replace")
-    return Console(file=stream)
+    """The console of messages: standard error."""
+    return Console(stderr=True)
 
 
 def say(line: str) -> None:

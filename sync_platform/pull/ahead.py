@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from sync_platform.pull.land import LandedSync
-from sync_platform.pull.load import Begun, open_load, to_arrow
+from sync_platform.pull.load import Begun, open_load
 from sync_platform.pull.makers import BlocksToMake, Maker, maker_for
 from sync_platform.pull.normalize import NormalizedBlock
 from sync_platform.pull.reports import PullContext
@@ -107,7 +107,7 @@ class WorkAhead:
 
     def _stage(self, number: int) -> None:
         self._begun = self._begun or Begun(open_load(self._context, self._table, self._landed.sync_id))
-        self._begun.load.stage(to_arrow(self._landed.rows(number)))
+        self._begun.load.stage(self._landed.rows(number))
         self._begun.blocks.add(number)
 
     def _drop_load(self) -> None:

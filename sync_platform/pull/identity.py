@@ -7,10 +7,10 @@ was written. Which records were seen is counted in `seen`.
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
-from msgspec.structs import astuple
 
 from sync_platform.api.envelope import open_page, open_plain_page
 from sync_platform.api.exchange import Reply
@@ -94,6 +94,7 @@ class Identities:
         plain = dict.fromkeys(members, _RAW if self._is_change_json else _CHANGE) | dict.fromkeys(keys, _KEY)
         raw = _struct(dict.fromkeys(members, _RAW))
         self._plain, self._nothing = _struct(plain), raw()
+        self._members = [attrgetter(name) for name in self._plain.__struct_fields__]
         self._one = msgspec.json.Decoder(raw)
         self._many = msgspec.json.Decoder(list[raw])  # type: ignore[valid-type]  # built at run time
 
@@ -107,18 +108,18 @@ class Identities:
         found = self._decoded(list(records)) if plain is None else plain
         if not found:
             return Identified([], [], [])
-        columns: list[Sequence[Any]] = list(zip(*map(astuple, found), strict=True))
+        columns: list[Sequence[Any]] = [list(map(member, found)) for member in self._members]
         if plain is None:
             width = self._key_width if self._is_change_json else len(columns)
             columns[:width] = [list(map(_value, column)) for column in columns[:width]]
-        keys = list(zip(*columns[: self._key_width], strict=True))
-        if plain is None:
-            own = [(bytes(record),) for record in records]
-            keys = [alone if None in key else key for key, alone in zip(keys, own, strict=True)]
         told: Iterable[Any] = records if self._change_place is None else columns[self._change_place]
         is_json = self._change_place is None or self._is_change_json
         changes = list(map(bytes, told) if is_json else told)
-        return Identified(list(map(hash, keys)), list(map(hash, zip(keys, changes, strict=True))), changes)
+        keys = columns[: self._key_width]
+        if plain is None:
+            keys = _keys_or_own_bytes(keys, records)
+        versions = map(hash, zip(*keys, changes, strict=True))
+        return Identified(list(map(hash, zip(*keys, strict=True))), list(versions), changes)
 
     def _decoded(self, records: Sequence[msgspec.Raw]) -> list[Any]:
         """The members that matter of each record; none of them where it cannot be read."""
@@ -132,6 +133,16 @@ class Identities:
             return self._one.decode(record)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return self._nothing
+
+
+def _keys_or_own_bytes(keys: Sequence[Sequence[Any]], records: Iterable[msgspec.Raw]) -> list[Sequence[Any]]:
+    """The keys' columns, where a record without a readable key stands as its own bytes instead."""
+    alone = [None] * (len(keys) - 1)
+    rows = (
+        (bytes(record), *alone) if None in key else key
+        for key, record in zip(zip(*keys, strict=True), records, strict=True)
+    )
+    return list(zip(*rows, strict=True))
 
 
 def _struct(members: Mapping[str, tuple[Any, ...]]) -> Any:

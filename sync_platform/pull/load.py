@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import polars as pl
-import pyarrow as pa
 import stamina
 
 from sync_platform.pull.account import Account
@@ -55,11 +54,6 @@ def target_table(spec: ApiSyncSpec) -> TargetTable:
     literals({**spec.missing_values, **(spec.deleted.set if spec.deleted else {})}, types)
     columns = tuple(Column(name, kind) for name, kind in types.items())
     return TargetTable(spec.target.table, spec.target.key, columns)
-
-
-def to_arrow(rows: pl.DataFrame) -> pa.Table:
-    """Rows as Arrow, in the types that the bulk load stages."""
-    return rows.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def loaded_account(before: Account, result: LoadResult) -> Account:
@@ -147,7 +141,7 @@ def _load_blocks(
     manifest = landed.read_manifest
     for number in range(1, manifest.blocks + 1):
         if number not in begun.blocks:
-            begun.load.stage(to_arrow(landed.rows(number)))
+            begun.load.stage(landed.rows(number))
         post(_progress(context.spec, manifest, number))
     return begun.load.merge(missing, loaded_at=context.now())
 
@@ -157,7 +151,8 @@ def _keys_among(landed: LandedSync, spec: ApiSyncSpec, waiting: frozenset[str]) 
     if not waiting:
         return set()
     blocks = range(1, landed.read_manifest.blocks + 1)
-    keys = (landed.rows(number)[spec.target.key].cast(pl.String) for number in blocks)
+    columns = (landed.rows(number)[spec.target.key] for number in blocks)
+    keys = (pl.Series(pl.from_arrow(column)).cast(pl.String) for column in columns)
     return {key for block in keys for key in waiting.intersection(block)}
 
 

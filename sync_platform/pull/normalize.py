@@ -34,7 +34,6 @@ _FIELD_DTYPES: dict[FieldType, pl.DataType] = {
     "json": pl.String(),
 }
 _NO_TIME = "no text, so no time"
-_TEXT_OR_NULL = frozenset({str, type(None)})
 _ANY_TYPE = (pl.String(), pl.Boolean(), pl.Int64())
 
 
@@ -85,17 +84,18 @@ class Normalizer:
         places = rows.select("_page", "_ordinal").filter(faults.is_not_null())
         late = self._reject(places, faults.drop_nulls(), pages)
         is_good = faults.is_null()
-        is_inside = is_good & rows.select(self._is_inside()).to_series()
-        return NormalizedBlock(
-            rows.filter(is_inside),
-            early + late,
-            int((is_good & ~is_inside).sum()),
-            len(raw) + len(early),
-            self._cursor.newest(raw.filter(is_inside), rows["source_updated_at"].filter(is_inside)),
-        )
+        is_inside = is_good & _for_all(rows, rows.select(self._is_inside()).to_series())
+        seen = len(raw) + len(early)
+        if not is_inside.all():
+            raw, rows = raw.filter(is_inside), rows.filter(is_inside)
+        outside = int((is_good & ~is_inside).sum())
+        newest = self._cursor.newest(raw, rows["source_updated_at"])
+        return NormalizedBlock(rows, early + late, outside, seen, newest)
 
     def _column(self, name: str, values: Sequence[Any]) -> pl.Series:
-        if name in self._text_times and not _TEXT_OR_NULL.issuperset(map(type, values)):
+        if name in self._text_times:
+            if (texts := _texts(name, values)) is not None:
+                return texts
             # Beside texts a number would become one, such as 20240501.
             values = [value if value is None or isinstance(value, str) else _NO_TIME for value in values]
         return column_of(name, values, self._declared.get(name))
@@ -248,13 +248,14 @@ def _inferred(empty: pl.DataFrame, expression: pl.Expr) -> ColumnType:
 
 def column_of(name: str, values: Sequence[Any], declared: pl.DataType | None = None) -> pl.Series:
     """A column of scalars: one JSON type stays itself, a mixture becomes text, and nothing is lost."""
+    if declared in (None, pl.String()) and (texts := _texts(name, values)) is not None:
+        return texts
     kinds = set(map(type, values)) - {type(None)}
     if kinds == {bytes}:
         values = [None if value is None else value.decode() for value in values]
+        declared = declared or pl.String()
     if declared is not None:
         return pl.Series(name, values, dtype=declared, strict=False)
-    if kinds <= {str} or kinds == {bytes}:
-        return pl.Series(name, values, dtype=pl.String)
     if kinds == {bool}:
         return pl.Series(name, values, dtype=pl.Boolean)
     if kinds == {int}:
@@ -263,6 +264,14 @@ def column_of(name: str, values: Sequence[Any], declared: pl.DataType | None = N
     if kinds <= {int, float} and float in kinds:
         return pl.Series(name, values, dtype=pl.Float64, strict=False)
     return pl.Series(name, [_as_text(value) for value in values], dtype=pl.String)
+
+
+def _texts(name: str, values: Sequence[Any]) -> pl.Series | None:
+    """A column of nothing but texts and nulls, or None; trying is quicker than looking at each first."""
+    if isinstance(next((value for value in values if value is not None), ""), str):
+        with suppress(TypeError):
+            return pl.Series(name, values, dtype=pl.String)
+    return None
 
 
 def _for_all(raw: pl.DataFrame, values: pl.Series) -> pl.Series:

@@ -16,9 +16,9 @@ import polars as pl
 import stamina
 
 from sync_platform.pull.account import Account, summed
-from sync_platform.pull.land import LandedPage
+from sync_platform.pull.land import LandedPage, to_arrow
 from sync_platform.pull.ledger import Ledger, ledger_of
-from sync_platform.pull.load import TRIES, loaded_account, open_load, require_target, to_arrow
+from sync_platform.pull.load import TRIES, loaded_account, open_load, require_target
 from sync_platform.pull.normalize import NormalizedBlock, Normalizer
 from sync_platform.pull.reports import PullContext
 from sync_platform.pull.settling import Judged, close_replay, settle_records

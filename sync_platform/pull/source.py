@@ -5,9 +5,11 @@ what it proves, is decided by `read`.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
+
+from pydantic import JsonValue
 
 from sync_platform.api.client import ApiClient
 from sync_platform.api.exchange import Reply
@@ -38,6 +40,11 @@ class Source:
     client: ApiClient
     window: Window
     identities: Identities
+    _window_values: Mapping[str, JsonValue] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what every page's request says of the window."""
+        object.__setattr__(self, "_window_values", window_values(self.spec, self.window))
 
     def paginator(self) -> Paginator:
         """A fresh paginator, which leads from page to page."""
@@ -53,7 +60,7 @@ class Source:
 
     def request(self, page: PageRequest) -> ApiRequest:
         """The request of one page."""
-        values = {**window_values(self.spec, self.window), **page.values}
+        values = {**self._window_values, **page.values}
         return build_request(self.spec.request, values, next_url=page.url)
 
     async def ask(self, request: ApiRequest) -> tuple[Reply, PageRecords]:
@@ -73,7 +80,7 @@ class Source:
             return None
         if spec.request is not None:
             question = RequestSpec(path=spec.request.path, params=spec.request.params)
-            reply = await self.client.send(build_request(question, window_values(self.spec, self.window)))
+            reply = await self.client.send(build_request(question, self._window_values))
         return read_total(reply, spec)
 
     async def look(self) -> tuple[int | None, PageRecords]:
