@@ -6,20 +6,20 @@ event log for ever, so a run keeps at most `MOST_OBSERVATIONS`.
 
 from dataclasses import dataclass
 
-MOST_OBSERVATIONS = 20
+MOST_OBSERVATIONS = 10
 
 
 def mark_of(*, percent: float | None, count: int, is_last: bool) -> int:
-    """Tell which of the marks 1 to 20 an event has reached; 20 is the last event.
+    """Tell which of the marks 1 to 10 an event has reached; 10 is the last event.
 
     Args:
-        percent: 0 to 100, or None while the total is unknown; marks are 5 % apart then.
-        count: how many are done; without a percentage a mark is a doubling of them.
+        percent: 0 to 100, or None while the total is unknown; marks are 10 % apart then.
+        count: how many are done; without a percentage a mark is four times the one before.
         is_last: whether nothing follows.
     """
     if is_last:
         return MOST_OBSERVATIONS
-    reached = count.bit_length() if percent is None else int(percent * 0.2)
+    reached = (count.bit_length() + 1) // 2 if percent is None else int(percent / 10)
     return max(1, min(reached, MOST_OBSERVATIONS - 1))
 
 

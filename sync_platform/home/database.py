@@ -23,13 +23,9 @@ def open_database(settings: Settings) -> Iterator[DatabaseAddress]:
         SettingsError, DatabaseUnreachableError: not retryable; the message says what to do.
         PermanentError: the embedded server did not start; the message names its log.
     """
-    if settings.database_url is None:
-        with EmbeddedPostgres(settings.home) as address:
-            yield address
-        return
-    address = DatabaseAddress.parse(settings.database_url.get_secret_value())
-    connect(address).close()
-    yield address
+    with _located(settings) as address:
+        connect(address).close()
+        yield address
 
 
 @contextmanager
@@ -40,11 +36,21 @@ def open_current_database(settings: Settings) -> Iterator[DatabaseAddress]:
         SchemaError: the schema is older or newer than this code; the message names `migrate`.
         SettingsError, DatabaseUnreachableError, PermanentError: see `open_database`.
     """
-    with open_database(settings) as address:
+    with _located(settings) as address:
         if settings.database_url is None and _is_new(address):
             migrate(address)
         require_current_schema(address)
         yield address
+
+
+@contextmanager
+def _located(settings: Settings) -> Iterator[DatabaseAddress]:
+    """Lend the address alone; the embedded server answers by then."""
+    if settings.database_url is None:
+        with EmbeddedPostgres(settings.home) as address:
+            yield address
+        return
+    yield DatabaseAddress.parse(settings.database_url.get_secret_value())
 
 
 def _is_new(address: DatabaseAddress) -> bool:

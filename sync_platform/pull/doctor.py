@@ -139,7 +139,7 @@ def _normalized(spec: ApiSyncSpec, reply: Reply) -> tuple[tuple[Shown, ...], lis
     if reply.ends_pages:
         return (), ["the first page already says that there are no more pages (response_actions)"]
     page = LandedPage(1, b"{}", reply.body)
-    block = Normalizer(spec, Window("full", None, None, None, None)).block([page], batch=1)
+    block = Normalizer(spec, Window("full", None, None, None, None)).block([page])
     types: dict[str, str] = {**column_types(spec), "source_updated_at": "timestamptz"}
     columns = tuple(
         Shown(name, kind, _first(block.rows[name]), len(block.rows) - block.rows[name].null_count())

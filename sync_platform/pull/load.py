@@ -3,6 +3,7 @@
 The load itself is `warehouse.upsert`; here stands what the account needs to know about it.
 """
 
+from collections import defaultdict
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
@@ -14,7 +15,7 @@ from sync_platform.pull.books import turn_fence
 from sync_platform.pull.hashes import DistinctKeys
 from sync_platform.pull.land import LandedSync, ReadManifest
 from sync_platform.pull.ledger import Ledger
-from sync_platform.pull.normalize import column_types
+from sync_platform.pull.normalize import column_types, page_and_ordinal
 from sync_platform.pull.progress import ProgressEvent, post
 from sync_platform.pull.records import page_records
 from sync_platform.pull.reports import PullContext
@@ -25,7 +26,7 @@ from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import connect
 from sync_platform.warehouse.missing import MissingRule
 from sync_platform.warehouse.tables import Column, TargetTable, ensure_table
-from sync_platform.warehouse.tally import LoadResult
+from sync_platform.warehouse.tally import LoadResult, RejectedRow
 from sync_platform.warehouse.upsert import BulkLoad
 
 TRIES = 3
@@ -183,18 +184,17 @@ def _postgres_text(value: object) -> str | None:
 
 def _refused_records(landed: LandedSync, spec: ApiSyncSpec, result: LoadResult) -> list[RejectedRecord]:
     """The records behind the rows that Postgres refused, as received."""
+    refused: defaultdict[int, list[tuple[int, RejectedRow]]] = defaultdict(list)
+    for row in result.rejected:
+        number, ordinal = page_and_ordinal(row.place)
+        refused[number].append((ordinal, row))
+    blocks = range(1, landed.read_manifest.blocks + 1) if refused else ()
     rejected: list[RejectedRecord] = []
-    for batch in sorted({row.batch for row in result.rejected}):
-        rows = [row for row in result.rejected if row.batch == batch]
-        wanted = {row.page for row in rows}
-        records = {
-            page.number: page_records(page, spec.records).records
-            for page in landed.pages(batch)
-            if page.number in wanted
-        }
+    for page in (page for block in blocks for page in landed.pages(block) if page.number in refused):
+        records = page_records(page, spec.records).records
         rejected += [
-            RejectedRecord(row.page, row.key, row.reason, bytes(records[row.page][row.ordinal]))
-            for row in rows
+            RejectedRecord(page.number, row.key, row.reason, bytes(records[ordinal]))
+            for ordinal, row in refused[page.number]
         ]
     return rejected
 

@@ -62,7 +62,7 @@ class ThisProcess:
 
     def make(self, number: int) -> NormalizedBlock:
         """See `Maker`."""
-        block = self._normalizer.block(list(self._landed.pages(number)), batch=number)
+        block = self._normalizer.block(list(self._landed.pages(number)))
         self._landed.write_rows(number, block.rows)
         return replace(block, rows=block.rows.clear())
 

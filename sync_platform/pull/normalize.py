@@ -1,8 +1,8 @@
 """From landed pages to rows of the target table, a block at a time.
 
 Rows are what `warehouse.upsert` stages: the table's columns, `source_updated_at` (UTC, microseconds),
-`_original_id` (JSON text), `_page`, `_ordinal` (place on the page), `_batch` (number of the block) and
-`_is_deleted`. Grain: one row an accepted record. A record that breaks the contract is rejected alone.
+`_original_id` (JSON text), `_place` (see `page_and_ordinal`) and `_is_deleted`. Grain: one row an accepted
+record. A record that breaks the contract is rejected alone.
 """
 
 from collections.abc import Sequence
@@ -34,6 +34,7 @@ _FIELD_DTYPES: dict[FieldType, pl.DataType] = {
     "json": pl.String(),
 }
 _NO_TIME = "no text, so no time"
+_PLACES_A_PAGE = 2**32
 _ANY_TYPE = (pl.String(), pl.Boolean(), pl.Int64())
 
 
@@ -76,13 +77,12 @@ class Normalizer:
         self._columns = {name: pl.sql_expr(column.sql) for name, column in spec.column_specs.items()}
         self._key_root = roots[0] if len(roots := key_roots(spec)) == 1 else None
 
-    def block(self, pages: Sequence[LandedPage], *, batch: int) -> NormalizedBlock:
+    def block(self, pages: Sequence[LandedPage]) -> NormalizedBlock:
         """Normalize the pages of one landed block."""
         accepted, early = self._decoder.decode_all(pages)
         raw = pl.DataFrame([self._column(name, values) for name, values in accepted.columns.items()])
-        rows, faults = self._rows(raw, accepted, batch)
-        places = rows.select("_page", "_ordinal").filter(faults.is_not_null())
-        late = self._reject(places, faults.drop_nulls(), pages)
+        rows, faults = self._rows(raw, accepted)
+        late = self._reject(rows["_place"].filter(faults.is_not_null()), faults.drop_nulls(), pages)
         is_good = faults.is_null()
         is_inside = is_good & _for_all(rows, rows.select(self._is_inside()).to_series())
         seen = len(raw) + len(early)
@@ -100,7 +100,7 @@ class Normalizer:
             values = [value if value is None or isinstance(value, str) else _NO_TIME for value in values]
         return column_of(name, values, self._declared.get(name))
 
-    def _rows(self, raw: pl.DataFrame, accepted: Accepted, batch: int) -> tuple[pl.DataFrame, pl.Series]:
+    def _rows(self, raw: pl.DataFrame, accepted: Accepted) -> tuple[pl.DataFrame, pl.Series]:
         """The rows, and for each the reason why it is no good, or null."""
         columns: list[pl.Series] = []
         faults = pl.Series([None], dtype=pl.String).new_from_index(0, len(raw))
@@ -124,9 +124,7 @@ class Normalizer:
                 *columns,
                 changed.alias("source_updated_at"),
                 self._original_ids(raw, key, accepted),
-                pl.Series("_page", accepted.pages, dtype=pl.Int32),
-                pl.Series("_ordinal", accepted.positions, dtype=pl.Int64),
-                pl.Series("_batch", [batch], dtype=pl.Int32).new_from_index(0, len(raw)),
+                _places(accepted),
                 is_deleted,
             ]
         )
@@ -204,10 +202,11 @@ class Normalizer:
         return inside
 
     def _reject(
-        self, places: pl.DataFrame, reasons: pl.Series, pages: Sequence[LandedPage]
+        self, places: pl.Series, reasons: pl.Series, pages: Sequence[LandedPage]
     ) -> list[RejectedRecord]:
         """Name the records behind rows that are no good."""
-        wanted = set(places["_page"])
+        found = [page_and_ordinal(place) for place in places]
+        wanted = {page for page, _ in found}
         records = {
             page.number: page_records(page, self._spec.records).records
             for page in pages
@@ -215,7 +214,7 @@ class Normalizer:
         }
         return [
             self._decoder.reject(page, bytes(records[page][ordinal]), reason)
-            for page, ordinal, reason in zip(*places, reasons, strict=True)
+            for (page, ordinal), reason in zip(found, reasons, strict=True)
         ]
 
 
@@ -264,6 +263,16 @@ def column_of(name: str, values: Sequence[Any], declared: pl.DataType | None = N
     if kinds <= {int, float} and float in kinds:
         return pl.Series(name, values, dtype=pl.Float64, strict=False)
     return pl.Series(name, [_as_text(value) for value in values], dtype=pl.String)
+
+
+def page_and_ordinal(place: int) -> tuple[int, int]:
+    """The page that held a record, and where on it the record stood, from its row's `_place`."""
+    return divmod(place, _PLACES_A_PAGE)
+
+
+def _places(accepted: Accepted) -> pl.Series:
+    pages = pl.Series("_place", accepted.pages, dtype=pl.Int64)
+    return pages * _PLACES_A_PAGE + pl.Series(accepted.positions, dtype=pl.Int64)
 
 
 def _texts(name: str, values: Sequence[Any]) -> pl.Series | None:

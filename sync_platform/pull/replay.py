@@ -19,7 +19,7 @@ from sync_platform.pull.account import Account, summed
 from sync_platform.pull.land import LandedPage, to_arrow
 from sync_platform.pull.ledger import Ledger, ledger_of
 from sync_platform.pull.load import TRIES, loaded_account, open_load, require_target
-from sync_platform.pull.normalize import NormalizedBlock, Normalizer
+from sync_platform.pull.normalize import NormalizedBlock, Normalizer, page_and_ordinal
 from sync_platform.pull.reports import PullContext
 from sync_platform.pull.settling import Judged, close_replay, settle_records
 from sync_platform.pull.window import Window
@@ -112,10 +112,11 @@ def _replay(workshop: _Workshop, sync_id: int, entries: Sequence[Entry]) -> Acco
         LandedPage(number, b"", b"[" + bytes(entry["record"]) + b"]", is_excerpt=True)
         for number, entry in enumerate(entries)
     ]
-    block = workshop.normalizer.block(pages, batch=0)
+    block = workshop.normalizer.block(pages)
     result = _loaded(workshop, sync_id, block)
     judged = [Judged(entries[bad.page]["id"], bad.external_id, bad.reason) for bad in block.rejected]
-    judged += [Judged(entries[row.page]["id"], row.key, row.reason) for row in result.rejected]
+    refused = ((page_and_ordinal(row.place), row) for row in result.rejected)
+    judged += [Judged(entries[page]["id"], row.key, row.reason) for (page, _), row in refused]
     account = loaded_account(Account(quarantined=len(block.rejected)), result)
     stays = {entry.entry_id for entry in judged}
     settle_records(

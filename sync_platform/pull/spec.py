@@ -59,7 +59,7 @@ PLATFORM_COLUMNS = frozenset({"metadata", "updated_at", "sync_id"})
 CHANGE_COLUMN = "source_updated_at"
 """The platform's column that YAML may compute, where `incremental` has no time."""
 _URL_PAGINATIONS = ("next_url", "link_header")
-_STAGING_COLUMNS = frozenset({"_original_id", "_page", "_ordinal", "_batch", "_is_deleted"})
+_STAGING_COLUMNS = frozenset({"_original_id", "_place", "_is_deleted"})
 
 _NOUN = re.compile(r"[a-z][a-z0-9_]{0,39}")
 

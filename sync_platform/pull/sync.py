@@ -198,7 +198,7 @@ def normalize_sync(context: PullContext, ledger: Ledger, landed: LandedSync) -> 
     quarantine_ids: list[int] = []
     for number in range(1, manifest.blocks + 1):
         if (block := ready.get(number)) is None:
-            block = normalizer.block(list(landed.pages(number)), batch=number)
+            block = normalizer.block(list(landed.pages(number)))
             landed.write_rows(number, block.rows)
         quarantine_ids += ledger.quarantine(landed.sync_id, block.rejected)
         rows, records = rows + block.row_count, records + block.records

@@ -38,6 +38,7 @@ from sync_platform.warehouse.tables import (
 
 # Updates first: they may free a unique value that an insert takes.
 WRITTEN_VERDICTS = ("update", "tombstone", "insert")
+PART_ROWS = 10_000
 ONE_PART = sql.SQL("and v.position >= $5::bigint and v.position < $6::bigint")
 PLATFORM_VALUES = {
     # Built once, and only the id set for each row: building each anew takes twice as long.
@@ -87,16 +88,14 @@ class MergeSql:
         )
         return self._text(
             "create temporary table {staged} as select {columns}, t.source_updated_at,"
-            " null::text as _original_id, null::integer as _page, null::bigint as _ordinal,"
-            " null::integer as _batch, null::boolean as _is_deleted from {target} as t with no data",
+            " null::text as _original_id, null::bigint as _place, null::boolean as _is_deleted"
+            " from {target} as t with no data",
             columns=_joined(columns),
         )
 
     def create_verdicts(self) -> str:
         """Create the table of verdicts; position is set only when parts are written."""
-        return self._text(
-            "create temporary table {verdicts} (staged_row tid, verdict text, batch integer, position bigint)"
-        )
+        return self._text("create temporary table {verdicts} (staged_row tid, verdict text, position bigint)")
 
     def analyze_staged(self) -> str:
         """Let the planner know how many rows there are."""
@@ -128,7 +127,7 @@ class MergeSql:
                     select staged_row from (
                         select s.ctid as staged_row, row_number() over (
                             partition by s.{key}
-                            order by s.source_updated_at desc nulls last, s._page desc, s._ordinal desc
+                            order by s.source_updated_at desc nulls last, s._place desc
                         ) as place
                         from {staged} as s
                         where s.{key} in (select {key} from {staged} group by {key} having count(*) > 1)
@@ -160,9 +159,9 @@ class MergeSql:
         said = [self._same(column) for column in self._tombstone()]
         return self._text(
             """
-            insert into {verdicts} (staged_row, verdict, batch)
-            select staged_row, verdict, batch from (
-                select s.ctid as staged_row, s._batch as batch, case
+            insert into {verdicts} (staged_row, verdict)
+            select staged_row, verdict from (
+                select s.ctid as staged_row, case
                     when t.{key} is null then case when s._is_deleted then 'deleted' else 'insert' end
                     when not s._is_deleted and {is_same} then 'unchanged'
                     when {is_stale} then 'stale'
@@ -204,7 +203,7 @@ class MergeSql:
         return self._update(columns, joined)
 
     def delete_invalid_json(self) -> str:
-        """Remove rows whose text is not JSON; return batch, page, ordinal, key and column."""
+        """Remove rows whose text is not JSON; return place, key and column."""
         json = ["_original_id", *(column.name for column in self.table.columns if column.type == "jsonb")]
         valid = [sql.SQL("pg_input_is_valid({}, 'jsonb')").format(sql.Identifier(name)) for name in json]
         named = [
@@ -212,19 +211,18 @@ class MergeSql:
             for test, name in zip(valid, json, strict=True)
         ]
         return self._text(
-            "delete from {staged} where not ({valid})"
-            " returning _batch, _page, _ordinal, {key}::text, case {named} end",
+            "delete from {staged} where not ({valid}) returning _place, {key}::text, case {named} end",
             valid=_all(valid),
             named=sql.SQL(" ").join(named),
         )
 
     def number_parts(self) -> tuple[str, ...]:
-        """Give each row that will be written a position: by batch, verdict and the order of reading."""
+        """Give each row that will be written a position: by verdict and the order of reading."""
         return (
             self._text("""
                 update {verdicts} as v set position = numbered.position from (
                     select s.ctid as staged_row, row_number() over (
-                        order by s._batch, v.verdict desc, s._page, s._ordinal
+                        order by v.verdict desc, s._place
                     ) as position
                     from {staged} as s inner join {verdicts} as v on s.ctid = v.staged_row
                     where v.verdict in ('insert', 'update', 'tombstone')
@@ -235,17 +233,18 @@ class MergeSql:
             self._text("analyze {verdicts}"),
         )
 
-    def batches(self) -> str:
-        """Return the positions of each batch: from (inclusive), until (exclusive)."""
+    def parts(self) -> str:
+        """Return the positions of each part: from (inclusive), until (exclusive)."""
         return self._text(
             "select min(position), max(position) + 1 from {verdicts}"
-            " where position is not null group by batch order by 1 desc"
+            " where position is not null group by position / {part_rows} order by 1 desc",
+            part_rows=sql.Literal(PART_ROWS),
         )
 
     def row_at(self) -> str:
-        """Return batch, page, ordinal, key and verdict of the row at position $1."""
+        """Return place, key and verdict of the row at position $1."""
         return self._text(
-            "select s._batch, s._page, s._ordinal, s.{key}::text, v.verdict"
+            "select s._place, s.{key}::text, v.verdict"
             " from {staged} as s inner join {verdicts} as v on s.ctid = v.staged_row"
             " where v.position = $1::bigint"
         )

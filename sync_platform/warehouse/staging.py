@@ -23,13 +23,11 @@ ARROW_TYPES: dict[ColumnType, pa.DataType] = {
     "jsonb": pa.string(),
 }
 # Beside the table's own columns, and named so that a table's own rarely clash: _original_id holds JSON, `5`
-# or `"a"`; _ordinal is the place in the order of reading; _batch is the landed block.
+# or `"a"`; _place is unlike that of any other row, and greater the later it was read.
 PLACE_FIELDS = (
     pa.field("source_updated_at", TIMESTAMP),
     pa.field("_original_id", pa.string(), nullable=False),
-    pa.field("_page", pa.int32(), nullable=False),
-    pa.field("_ordinal", pa.int64(), nullable=False),
-    pa.field("_batch", pa.int32(), nullable=False),
+    pa.field("_place", pa.int64(), nullable=False),
     pa.field("_is_deleted", pa.bool_(), nullable=False),
 )
 RESERVED_NAMES = frozenset(field.name for field in PLACE_FIELDS)

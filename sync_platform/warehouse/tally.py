@@ -38,16 +38,12 @@ class RejectedRow:
     """One row that Postgres refused; the others were loaded.
 
     Attributes:
-        batch: the landed block that held it.
-        page: the page that held it.
-        ordinal: its place in the order of reading.
+        place: what it was staged with, see `staging`.
         key: its key, or None where it has none.
         reason: the error's name, SQLSTATE, and constraint or column; never a value.
     """
 
-    batch: int
-    page: int
-    ordinal: int
+    place: int
     key: str | None
     reason: str
 

@@ -258,7 +258,7 @@ class BulkLoad:
                 yield self._sql.writes(verdict, part=part)
 
     def _write_in_parts(self) -> None:
-        """Load batch after batch, halving each that is refused until its guilty rows stand alone."""
+        """Load part after part, halving each that is refused until its guilty rows stand alone."""
         for *place, column in self._rows(self._sql.delete_invalid_json()):
             self._tally.staged -= 1
             self._reject(place, told(INVALID_JSON, None, column))
@@ -268,7 +268,7 @@ class BulkLoad:
         for numbering in self._sql.number_parts():
             self._run(numbering)
         writes = tuple(self._writes(part=True))
-        parts = self._rows(self._sql.batches())
+        parts = self._rows(self._sql.parts())
         while parts:
             start, end = parts.pop()
             fault = self._attempt(*writes, start=start, end=end)
@@ -299,8 +299,8 @@ class BulkLoad:
                 f"Postgres refuses more than {MAX_REJECTED_ROWS:,} rows for {self._table.name}, at last for "
                 f"{reason}. Nothing was loaded: compare the declared columns with the table's constraints."
             )
-        batch, page, ordinal, key = place
-        self._tally.rejected.append(RejectedRow(batch, page, ordinal, key, reason))
+        staged_at, key = place
+        self._tally.rejected.append(RejectedRow(staged_at, key, reason))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -349,6 +349,6 @@ class BulkLoad:
             self._connection = None
 
 
-def _places(rows: pa.Table, key: str) -> Iterator[tuple[int, int, int, str | None]]:
-    for row in rows.select(["_batch", "_page", "_ordinal", key]).to_pylist():
-        yield row["_batch"], row["_page"], row["_ordinal"], None if row[key] is None else str(row[key])
+def _places(rows: pa.Table, key: str) -> Iterator[tuple[int, str | None]]:
+    for row in rows.select(["_place", key]).to_pylist():
+        yield row["_place"], None if row[key] is None else str(row[key])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from sync_platform.components.api_sync.config import SyncConfig
+from sync_platform.components.api_sync.hooks import build_success_hook
 from sync_platform.components.api_sync.names import SyncNames
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.resources import SettingsResource, WarehouseResource
@@ -27,13 +28,13 @@ Declare = Callable[..., Callable[[Callable[..., StepResult]], dg.AssetsDefinitio
 
 
 def build_assets(
-    spec: ApiSyncSpec, hooks: frozenset[dg.HookDefinition], *, longest_gap: timedelta | None
+    spec: ApiSyncSpec, on_failure: dg.HookDefinition, *, longest_gap: timedelta | None
 ) -> list[dg.AssetsDefinition]:
     """The four assets of one source.
 
     Args:
         spec: the source's YAML.
-        hooks: what runs when a step ends.
+        on_failure: what runs when a step fails.
         longest_gap: between two ticks of its schedule, or None without one; the table's freshness.
     """
     declare: Declare = partial(
@@ -43,13 +44,13 @@ def build_assets(
         tags={"flow": "pull", "source": spec.source},
         partitions_def=partitions_of(spec),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        hooks=hooks,
+        hooks={on_failure},
     )
     return [
         _pages(spec, declare),
         _normalized(spec, declare),
         _table(spec, declare, longest_gap),
-        _metadata(spec, declare),
+        _metadata(spec, partial(declare, hooks={on_failure, build_success_hook(spec)})),
     ]
 
 

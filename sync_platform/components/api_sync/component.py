@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from sync_platform.components.api_sync.assets import build_assets
 from sync_platform.components.api_sync.attributes import ApiSyncAttributes
-from sync_platform.components.api_sync.hooks import build_hooks
+from sync_platform.components.api_sync.hooks import build_failure_hook
 from sync_platform.components.api_sync.jobs import build_jobs
 from sync_platform.components.api_sync.replay import build_replay
 from sync_platform.components.api_sync.retry import build_retry
@@ -71,11 +71,11 @@ class ApiSync(dg.Component):
         timezone = load_settings().timezone
         schedule = self.spec.schedule_spec
         gap = None if schedule is None else longest_gap(schedule.cron, timezone)
-        hooks = build_hooks(self.spec)
-        assets = build_assets(self.spec, hooks, longest_gap=gap)
+        on_failure = build_failure_hook(self.spec)
+        assets = build_assets(self.spec, on_failure, longest_gap=gap)
         return dg.Definitions.merge(
             dg.Definitions(assets=assets),
-            build_jobs(self.spec, hooks, timezone=timezone),
+            build_jobs(self.spec, on_failure, timezone=timezone),
             build_retry(self.spec),
             build_replay(self.spec),
         )

@@ -4,7 +4,6 @@ from typing import Literal
 
 import dagster as dg
 
-from sync_platform.components.api_sync.names import SyncNames
 from sync_platform.components.telling import (
     HOOK_RESOURCES,
     alert_failure,
@@ -16,20 +15,24 @@ from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.vocabulary import SyncPlatformError
 
 
-def build_hooks(spec: ApiSyncSpec) -> frozenset[dg.HookDefinition]:
-    """The failure hook and the success hook of one source."""
-    names = SyncNames(spec.source)
+def build_failure_hook(spec: ApiSyncSpec) -> dg.HookDefinition:
+    """The hook of every step of a sync: a failure is written down and told."""
 
     @dg.failure_hook(name=f"{spec.source}_sync_on_failure", required_resource_keys=HOOK_RESOURCES)
     def on_failure(context: dg.HookContext) -> None:
         _tell_failure(context, spec)
 
+    return on_failure
+
+
+def build_success_hook(spec: ApiSyncSpec) -> dg.HookDefinition:
+    """The hook of the last step: a success after a failure is told."""
+
     @dg.success_hook(name=f"{spec.source}_sync_on_success", required_resource_keys=HOOK_RESOURCES)
     def on_success(context: dg.HookContext) -> None:
-        if context.step_key == names.metadata:
-            _tell_recovery(context, spec)
+        _tell_recovery(context, spec)
 
-    return frozenset({on_failure, on_success})
+    return on_success
 
 
 def build_redo_hook(spec: ApiSyncSpec, what: Literal["retry", "replay"]) -> dg.HookDefinition:

@@ -10,12 +10,12 @@ from sync_platform.components.schedules import build_schedule
 from sync_platform.pull.spec import ApiSyncSpec, ScheduleSpec
 
 
-def build_jobs(spec: ApiSyncSpec, hooks: frozenset[dg.HookDefinition], *, timezone: str) -> dg.Definitions:
+def build_jobs(spec: ApiSyncSpec, on_failure: dg.HookDefinition, *, timezone: str) -> dg.Definitions:
     """The job that runs all four assets in one process, and its schedule if the YAML has one.
 
     Args:
         spec: the source's YAML.
-        hooks: what runs when a step ends.
+        on_failure: what runs when a step fails; a success is told by the last asset's own hook.
         timezone: IANA name of the zone that the schedule's cron is meant in.
     """
     names = SyncNames(spec.source)
@@ -24,7 +24,7 @@ def build_jobs(spec: ApiSyncSpec, hooks: frozenset[dg.HookDefinition], *, timezo
         selection=list(names.assets),
         description=f"Syncs {spec.source}: what is new, unless its config or partition says otherwise.",
         executor_def=dg.in_process_executor,
-        hooks=hooks,
+        hooks={on_failure},
         tags={"source": spec.source},
     )
     schedule = spec.schedule_spec

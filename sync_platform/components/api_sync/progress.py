@@ -1,7 +1,7 @@
 """How a sync's progress is shown in Dagster: few lines in the log, few observations on the asset.
 
-Each is a row of the event log and costs some 3 to 10 ms, so a step has 20 at most, a second apart, and one
-that takes a second tells its end only. A terminal listens to the engine itself and sees every batch.
+Each is a row of the event log and costs some 3 to 10 ms, so a step has ten at most, and a short one, which
+nobody could follow, fewer. A terminal listens to the engine itself and sees every batch.
 """
 
 import time
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sync_platform.components.marks import HighestMark, mark_of
 from sync_platform.pull.progress import ProgressEvent
 
-_LEAST_GAP_S = 1.0
+_LEAST_GAP_S = 0.4
 
 
 def describe(event: ProgressEvent) -> str:

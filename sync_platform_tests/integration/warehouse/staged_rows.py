@@ -28,19 +28,17 @@ class Row:
     original_id: str | None = None
 
 
-def staged(table: TargetTable, rows: Iterable[Row], *, rows_per_batch: int = 100) -> pa.Table:
-    """Return the rows in the order of reading, ten a page."""
+def staged(table: TargetTable, rows: Iterable[Row]) -> pa.Table:
+    """Return the rows in the order of reading."""
     records = [
         {
             **row.values,
             "source_updated_at": None if row.at_s is None else EPOCH + timedelta(seconds=row.at_s),
             "_original_id": row.original_id or json.dumps(row.values[table.key]),
-            "_page": 1 + ordinal // 10,
-            "_ordinal": ordinal,
-            "_batch": ordinal // rows_per_batch,
+            "_place": place,
             "_is_deleted": row.is_deleted,
         }
-        for ordinal, row in enumerate(rows)
+        for place, row in enumerate(rows)
     ]
     return pa.Table.from_pylist(records, schema=staging_schema(table))
 

@@ -7,6 +7,7 @@ from sync_platform.vocabulary import PermanentError
 from sync_platform.warehouse import upsert
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import connect
+from sync_platform.warehouse.merge_sql import PART_ROWS
 from sync_platform.warehouse.tables import Column, TargetTable, ensure_table
 from sync_platform.warehouse.tally import LoadResult, RejectedRow
 from sync_platform.warehouse.upsert import BulkLoad
@@ -66,9 +67,8 @@ REFUSED = [
 
 def test_rows_that_postgres_refuses_are_named_and_the_others_are_loaded(strict: DatabaseAddress) -> None:
     result = load_among_good_ones(strict, *(row for row, _ in REFUSED))
-    assert sorted(result.rejected, key=lambda row: row.ordinal) == [
-        RejectedRow(1, 16, 150 + place, row.values["id"], reason)
-        for place, (row, reason) in enumerate(REFUSED)
+    assert sorted(result.rejected, key=lambda row: row.place) == [
+        RejectedRow(150 + place, row.values["id"], reason) for place, (row, reason) in enumerate(REFUSED)
     ]
     assert result.counts.staged == 290
     assert run(strict, "select count(*) from own") == [(290,)]
@@ -84,8 +84,18 @@ def test_one_bad_row_costs_one_row(strict: DatabaseAddress, place: int) -> None:
 
 def test_several_guilty_rows_are_all_found(strict: DatabaseAddress) -> None:
     result = load_among_good_ones(strict, *(bad(f"x{place}", "bad") for place in range(20)))
-    assert [row.ordinal for row in result.rejected] == list(range(150, 170))
+    assert [row.place for row in result.rejected] == list(range(150, 170))
     assert run(strict, "select count(*) from own") == [(280,)]
+
+
+def test_guilty_rows_at_the_edges_of_the_parts_are_all_found(strict: DatabaseAddress) -> None:
+    rows = [good(number) for number in range(2 * PART_ROWS + 2)]
+    guilty = [0, PART_ROWS - 1, PART_ROWS, PART_ROWS + 1, 2 * PART_ROWS, 2 * PART_ROWS + 1]
+    for place in guilty:
+        rows[place] = bad(f"x{place}", "bad")
+    result = load(strict, OWN, rows)
+    assert [row.place for row in result.rejected] == guilty
+    assert result.counts.staged == len(rows) - len(guilty)
 
 
 def test_a_guilty_update_leaves_the_row_as_it_was(strict: DatabaseAddress) -> None:
@@ -121,7 +131,7 @@ def test_rows_without_a_key_are_rejected_each(strict: DatabaseAddress) -> None:
         bulk.stage(staged(OWN, rows))
         result = bulk.merge(loaded_at=EPOCH)
     reason = "NotNullViolation in column id (23502)"
-    assert result.rejected == (RejectedRow(0, 1, 0, None, reason), RejectedRow(0, 1, 2, None, reason))
+    assert result.rejected == (RejectedRow(0, None, reason), RejectedRow(2, None, reason))
     assert result.counts.staged == 1
 
 

@@ -9,7 +9,13 @@ import polars as pl
 import pytest
 
 from sync_platform.pull.land import LandedPage
-from sync_platform.pull.normalize import NormalizedBlock, Normalizer, column_of, column_types
+from sync_platform.pull.normalize import (
+    NormalizedBlock,
+    Normalizer,
+    column_of,
+    column_types,
+    page_and_ordinal,
+)
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.window import Window
 from sync_platform.vocabulary import PermanentError
@@ -44,7 +50,7 @@ def page(*records: object, number: int = 1) -> LandedPage:
 def normalize(
     *pages: LandedPage, spec: ApiSyncSpec | None = None, window: Window = EVERYTHING
 ) -> NormalizedBlock:
-    block = Normalizer(spec or users_spec(), window).block(list(pages), batch=1)
+    block = Normalizer(spec or users_spec(), window).block(list(pages))
     assert block.records == len(block.rows) + len(block.rejected) + block.outside_window
     return block
 
@@ -92,9 +98,7 @@ def test_the_seeds_columns_are_computed(fields: dict[str, Any], row: tuple[str, 
 
 def test_a_row_tells_where_it_came_from() -> None:
     rows = normalize(page(user(id=1), number=3), page(user(id="b"), user(id=3), number=4)).rows
-    assert rows["_page"].to_list() == [3, 4, 4]
-    assert rows["_ordinal"].to_list() == [0, 0, 1]
-    assert rows["_batch"].to_list() == [1, 1, 1]
+    assert [page_and_ordinal(place) for place in rows["_place"]] == [(3, 0), (4, 0), (4, 1)]
     assert rows["_original_id"].to_list() == ["1", '"b"', "3"]
     assert rows["source_updated_at"].to_list() == [datetime(2024, 5, 1, 12, tzinfo=UTC)] * 3
 

@@ -16,14 +16,12 @@ SCHEMA = staging_schema(TABLE)
 
 def batch(**changes: pa.Array) -> pa.Table:
     columns = {
-        "_ordinal": pa.array([0], pa.int64()),
+        "_place": pa.array([1], pa.int32()),
         "id": pa.array(["a"], pa.large_string()),
         "paid": pa.array([Decimal("1.5")], pa.decimal128(10, 2)),
         "seats": pa.array([7], pa.int32()),
         "source_updated_at": pa.array([datetime(2024, 1, 1, tzinfo=UTC)], pa.timestamp("ms", "UTC")),
         "_original_id": pa.array(['"a"'], pa.string_view()),
-        "_page": pa.array([1], pa.int64()),
-        "_batch": pa.array([1], pa.int32()),
         "_is_deleted": pa.array([False]),
     }
     return pa.table({name: column for name, column in (columns | changes).items() if column is not None})
@@ -33,7 +31,7 @@ def test_a_batch_is_ordered_and_cast_where_a_type_is_only_spelled_differently() 
     rows = conformed(batch(), SCHEMA)
     assert rows.column_names == SCHEMA.names
     assert rows["seats"].type == pa.int64()
-    assert rows["_page"].type == pa.int32()
+    assert rows["_place"].type == pa.int64()
     assert rows["source_updated_at"].type == pa.timestamp("us", "UTC")
     assert rows["id"].type == pa.large_string()
     assert rows["paid"].type == pa.decimal128(10, 2)
@@ -49,10 +47,10 @@ def test_a_column_without_any_value_takes_the_declared_type() -> None:
     ("changes", "reason"),
     [
         ({"paid": None}, "no column paid"),
-        ({"_page": pa.nulls(1, pa.int32())}, "page has empty places"),
+        ({"_place": pa.nulls(1, pa.int64())}, "place has empty places"),
         ({"_is_deleted": pa.nulls(1, pa.bool_())}, "is_deleted has empty places"),
         ({"seats": pa.array(["many"])}, "seats is string and does not fit into int64"),
-        ({"_page": pa.array([2**40])}, "page is int64 and does not fit into int32"),
+        ({"_place": pa.array([2**63], pa.uint64())}, "place is uint64 and does not fit into int64"),
     ],
 )
 def test_a_batch_that_does_not_fit_is_refused_without_its_values(

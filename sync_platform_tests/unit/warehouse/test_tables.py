@@ -63,6 +63,6 @@ def test_a_declaration_that_cannot_work_is_refused(
 
 
 def test_a_column_name_that_staging_needs_is_refused() -> None:
-    table = TargetTable("books", "id", (Column("id", "text"), Column("_page", "bigint")))
-    with pytest.raises(PermanentError, match="a column cannot be called _page"):
+    table = TargetTable("books", "id", (Column("id", "text"), Column("_place", "bigint")))
+    with pytest.raises(PermanentError, match="a column cannot be called _place"):
         staging_schema(table)

@@ -95,7 +95,7 @@ def test_an_account_that_does_not_add_up_fails_the_check() -> None:
 
 
 @pytest.mark.parametrize("total", [0, 1, 3, 20, 1_000, 100_000])
-def test_a_push_posts_at_most_20_observations_and_always_the_last(total: int) -> None:
+def test_a_push_posts_at_most_10_observations_and_always_the_last(total: int) -> None:
     seen: list[PushProgress] = []
     lines: list[str] = []
     clock = itertools.count(step=15.0)
