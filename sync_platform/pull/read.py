@@ -32,7 +32,7 @@ from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.window import Window
 from sync_platform.vocabulary import SyncPlatformError
 
-_DEFAULT_CONCURRENT_PAGES = 8
+_DEFAULT_CONCURRENT_PAGES = 16
 _MAX_FAILURES_IN_ROW = 10
 _CLOCK_DOUBT = timedelta(seconds=60)
 _EMPTY_PAGE = "the page is empty before the end that the total implies"

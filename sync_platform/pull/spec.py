@@ -81,7 +81,7 @@ class ApiSyncSpec(Spec):
     request: RequestSpec = Field(description="The first request, written as the API's own page writes it.")
     page_size: int = Field(default=100, description="What {page_size} stands for: records a page.")
     max_concurrent_pages: int | None = Field(
-        default=None, description="Pages read at once (default 8); only for page and offset with a total."
+        default=None, description="Pages read at once (default 16); only for page and offset with a total."
     )
     pagination: PaginationSpec = Field(description="How the API hands out one page after another.")
     incremental: IncrementalSpec | None = Field(
