@@ -61,11 +61,7 @@ def substitute(value: T, known: Mapping[str, str]) -> T:
     """
     if not known:
         return value
-
-    def filled(text: str) -> str:
-        return _REFERENCE.sub(lambda m: known.get(m[1], m[0]), text) if "${" in text else text
-
-    return _map_strings(value, filled)
+    return _map_strings(value, lambda text: _REFERENCE.sub(lambda m: known.get(m[1], m[0]), text))
 
 
 def mask(value: T, known: Mapping[str, str]) -> T:

@@ -54,8 +54,6 @@ def _render_text(template: str, values: Mapping[str, JsonValue]) -> JsonValue | 
         return MISSING
     if len(names) == 1 and template == f"{{{names[0]}}}":
         return values[names[0]]
-    if not names:
-        return template
     return _PLACEHOLDER.sub(lambda match: as_text(values[match[1]]), template)
 
 

@@ -4,7 +4,7 @@ Here belongs the course of a load. Its statements are `merge_sql`, the shape of 
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from types import TracebackType
@@ -138,7 +138,7 @@ class BulkLoad:
         if rows[self._table.key].null_count:
             has_key = pc.is_valid(rows[self._table.key])
             for place in _places(rows.filter(pc.invert(has_key)), self._table.key):
-                self._reject(place, f"NotNullViolation in column {self._table.key} (23502)")
+                self._reject(*place, f"NotNullViolation in column {self._table.key} (23502)")
             rows = rows.filter(has_key)
         if self._watch is not None:
             self._watch.add(rows[self._table.key])
@@ -221,7 +221,7 @@ class BulkLoad:
 
     def _copy_halves(self, rows: pa.Table, reason: str) -> None:
         if rows.num_rows == 1:
-            self._reject(next(_places(rows, self._table.key)), reason)
+            self._reject(*next(_places(rows, self._table.key)), reason)
             return
         middle = rows.num_rows // 2
         self._copy(rows.slice(0, middle))
@@ -259,9 +259,9 @@ class BulkLoad:
 
     def _write_in_parts(self) -> None:
         """Load part after part, halving each that is refused until its guilty rows stand alone."""
-        for *place, column in self._rows(self._sql.delete_invalid_json()):
+        for place, key, column in self._rows(self._sql.delete_invalid_json()):
             self._tally.staged -= 1
-            self._reject(place, told(INVALID_JSON, None, column))
+            self._reject(place, key, told(INVALID_JSON, None, column))
         self._run(self._sql.forget_verdicts())
         if fault := self._judge():
             raise PermanentError(f"The rows for {self._table.name} cannot be compared with it: {fault}.")
@@ -288,19 +288,18 @@ class BulkLoad:
         return told(state, constraint, column) if state else None
 
     def _reject_at(self, position: int, reason: str) -> None:
-        [(*place, verdict)] = self._rows(self._sql.row_at(), position)
+        [(place, key, verdict)] = self._rows(self._sql.row_at(), position)
         self._tally.staged -= 1
         self._tally.verdicts[verdict] -= 1
-        self._reject(place, reason)
+        self._reject(place, key, reason)
 
-    def _reject(self, place: Sequence[Any], reason: str) -> None:
+    def _reject(self, place: int, key: str | None, reason: str) -> None:
         if len(self._tally.rejected) == MAX_REJECTED_ROWS:
             raise PermanentError(
                 f"Postgres refuses more than {MAX_REJECTED_ROWS:,} rows for {self._table.name}, at last for "
                 f"{reason}. Nothing was loaded: compare the declared columns with the table's constraints."
             )
-        staged_at, key = place
-        self._tally.rejected.append(RejectedRow(staged_at, key, reason))
+        self._tally.rejected.append(RejectedRow(place, key, reason))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
