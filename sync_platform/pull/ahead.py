@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from sync_platform.pull.land import LandedSync
-from sync_platform.pull.load import Begun, open_load
+from sync_platform.pull.load import Begun, begin_load
 from sync_platform.pull.makers import BlocksToMake, Maker, maker_for
 from sync_platform.pull.normalize import NormalizedBlock
 from sync_platform.pull.reports import PullContext
@@ -35,6 +35,7 @@ class WorkAhead:
         self._context = context
         self._landed = landed
         self._table = table
+        self._window = window
         self._blocks_to_make = BlocksToMake(context.landing_url, landed.sync_id, context.spec, window)
         self._maker: Maker | None = None
         self._making = ThreadPoolExecutor(1, thread_name_prefix="normalize")
@@ -106,9 +107,10 @@ class WorkAhead:
         return None if self._is_given_up else block
 
     def _stage(self, number: int) -> None:
-        self._begun = self._begun or Begun(open_load(self._context, self._table, self._landed.sync_id))
-        self._begun.load.stage(self._landed.rows(number))
-        self._begun.blocks.add(number)
+        self._begun = self._begun or begin_load(
+            self._context, self._table, self._landed.sync_id, self._window
+        )
+        self._begun.take(number, self._landed.rows(number))
 
     def _drop_load(self) -> None:
         if (begun := self.take_load()) is not None:

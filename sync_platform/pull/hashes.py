@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 _BUFFERED = 2**16
-_AT_ONCE = 2**17
+_AT_ONCE = 2**18
 _HASH_BYTES = 8
 _LOWEST = -(2**63)
 _EMPTY = pl.Series("hash", [], dtype=pl.Int64)
@@ -33,6 +33,10 @@ class Hashes:
         self.count += len(hashes)
         if len(self._buffer) >= _BUFFERED:
             self._write()
+
+    def add_series(self, hashes: pl.Series) -> None:
+        """Take in a series of hashes, none null."""
+        self.add(array("q", bytes(hashes.rechunk().to_arrow().buffers()[1])))
 
     def between(self, first: int, last: int) -> Iterator[pl.Series]:
         """The hashes from first to last, in parts; a repeated one comes as often as it was added."""
@@ -62,8 +66,7 @@ class DistinctKeys:
 
     def add(self, keys: pa.ChunkedArray) -> None:
         """Take in keys, of one type all the time."""
-        hashes = pl.Series(pl.from_arrow(keys)).hash().reinterpret(signed=True)
-        self._hashes.add(array("q", bytes(hashes.to_arrow().buffers()[1])))
+        self._hashes.add_series(pl.Series(pl.from_arrow(keys)).hash().reinterpret(signed=True))
 
     @property
     def are_distinct(self) -> bool:
@@ -73,30 +76,48 @@ class DistinctKeys:
 
 def count_distinct(bags: Sequence[Hashes]) -> int:
     """Count the distinct hashes in all the bags together."""
-    return sum(together.n_unique() for together in _ranges(bags))
+    return sum(_together(bags, *limits).n_unique() for limits in _ranges(bags))
 
 
 def sorted_union(bags: Sequence[Hashes]) -> pl.Series:
     """The distinct hashes of all the bags, in order: eight bytes each."""
-    return pl.concat([_EMPTY, *(together.unique().sort() for together in _ranges(bags))], rechunk=True)
+    parts = (_together(bags, *limits).unique().sort() for limits in _ranges(bags))
+    return pl.concat([_EMPTY, *parts], rechunk=True)
+
+
+def difference(bag: Hashes, other: Hashes) -> pl.Series:
+    """The distinct hashes of one bag that are not in the other, in order: eight bytes each."""
+    parts = (
+        asked.filter(~asked.is_in(_together([other], *limits).implode())).unique().sort()
+        for limits in _ranges([bag, other])
+        if not (asked := _together([bag], *limits)).is_empty()
+    )
+    return pl.concat([_EMPTY, *parts], rechunk=True)
 
 
 def known_among(hashes: Sequence[int], known: pl.Series) -> list[bool]:
     """Which of the hashes stand in a sorted series; takes hardly longer where that is long."""
+    return are_among(pl.Series("hash", hashes, dtype=pl.Int64), known).to_list()
+
+
+def are_among(hashes: pl.Series, known: pl.Series) -> pl.Series:
+    """The same for a series of hashes, as one of booleans."""
     if known.is_empty():
-        return [False] * len(hashes)
-    asked = pl.Series("hash", hashes, dtype=pl.Int64)
-    places = known.search_sorted(asked).clip(0, len(known) - 1)
-    return (known.gather(places) == asked).to_list()
+        return pl.repeat(False, len(hashes), dtype=pl.Boolean, eager=True)
+    places = known.search_sorted(hashes).clip(0, len(known) - 1)
+    return known.gather(places) == hashes
 
 
-def _ranges(bags: Sequence[Hashes]) -> Iterator[pl.Series]:
-    """All the hashes, one range of values after the other, each of about as many as are held at once."""
+def _ranges(bags: Sequence[Hashes]) -> Iterator[tuple[int, int]]:
+    """Ranges of values that hold all the hashes, each about as many as are held at once: first, last."""
     ranges = sum(bag.count for bag in bags) // _AT_ONCE + 1
     width = 2**64 // ranges + 1
     for first in range(_LOWEST, -_LOWEST, width):
-        last = min(first + width, -_LOWEST) - 1
-        yield pl.concat([_EMPTY, *(part for bag in bags for part in bag.between(first, last))])
+        yield first, min(first + width, -_LOWEST) - 1
+
+
+def _together(bags: Sequence[Hashes], first: int, last: int) -> pl.Series:
+    return pl.concat([_EMPTY, *(part for bag in bags for part in bag.between(first, last))])
 
 
 def _series(hashes: "array[int]") -> pl.Series:

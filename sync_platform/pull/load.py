@@ -8,10 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import polars as pl
+import pyarrow as pa
 import stamina
 
 from sync_platform.pull.account import Account
 from sync_platform.pull.books import turn_fence
+from sync_platform.pull.comparison import Comparison
 from sync_platform.pull.hashes import DistinctKeys
 from sync_platform.pull.land import LandedSync, ReadManifest
 from sync_platform.pull.ledger import Ledger
@@ -21,6 +23,7 @@ from sync_platform.pull.records import page_records
 from sync_platform.pull.reports import PullContext
 from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.tombstones import literals
+from sync_platform.pull.window import Window
 from sync_platform.vocabulary import RejectedRecord, RetryableError
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import connect
@@ -34,15 +37,25 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A load whose staging table holds some blocks already.
+    """A load that some blocks were handed to already.
 
     Attributes:
         load: open; who has it closes it.
-        blocks: the numbers of the staged blocks.
+        comparison: what the blocks are compared by before they are staged, or None: they are staged at once.
+        blocks: the numbers of these blocks.
     """
 
     load: BulkLoad
+    comparison: Comparison | None
     blocks: set[int] = field(default_factory=set)
+
+    def take(self, number: int, rows: pa.Table) -> None:
+        """Hand over the rows of a block."""
+        if self.comparison is None:
+            self.load.stage(rows)
+        else:
+            self.comparison.add(rows)
+        self.blocks.add(number)
 
 
 def target_table(spec: ApiSyncSpec) -> TargetTable:
@@ -102,10 +115,11 @@ def load_sync(
     """
     spec = context.spec
     table = require_target(context.address, spec)
+    window = landed.read_manifest.window
     good_again = _keys_among(landed, spec, ledger.open_quarantine(landed.sync_id))
     for attempt in stamina.retry_context(on=RetryableError, attempts=TRIES, wait_initial=0.5):
         with attempt:
-            started, begun = begun or Begun(open_load(context, table, landed.sync_id)), None
+            started, begun = begun or begin_load(context, table, landed.sync_id, window), None
             with closing(started.load):
                 result = _load_blocks(context, landed, started, missing)
     refused = ledger.quarantine(landed.sync_id, _refused_records(landed, spec, result))
@@ -135,15 +149,36 @@ def open_load(context: PullContext, table: TargetTable, sync_id: int) -> BulkLoa
     return load
 
 
+def begin_load(context: PullContext, table: TargetTable, sync_id: int, window: Window) -> Begun:
+    """Open the load of one sync, as `open_load` does; one of everything is compared with its target first.
+
+    Where known rows that were not brought are set as missing, Postgres needs all that were.
+    """
+    load = open_load(context, table, sync_id)
+    try:
+        is_compared = (
+            window.is_whole(context.spec.incremental)
+            and not context.spec.missing_values
+            and load.can_compare()
+        )
+    except BaseException:
+        load.close()
+        raise
+    return Begun(load, Comparison(table) if is_compared else None)
+
+
 def _load_blocks(
     context: PullContext, landed: LandedSync, begun: Begun, missing: MissingRule | None
 ) -> LoadResult:
-    """Stage every block that is not staged yet, and merge all at once."""
+    """Hand over every block that was not yet, stage what the target does not have, and merge all at once."""
     manifest = landed.read_manifest
-    for number in range(1, manifest.blocks + 1):
+    numbers = range(1, manifest.blocks + 1)
+    for number in numbers:
         if number not in begun.blocks:
-            begun.load.stage(landed.rows(number))
+            begun.take(number, landed.rows(number))
         post(_progress(context.spec, manifest, number))
+    if begun.comparison is not None:
+        begun.comparison.stage_unknown(begun.load, map(landed.rows, numbers))
     return begun.load.merge(missing, loaded_at=context.now())
 
 

@@ -147,6 +147,18 @@ class MergeSql:
         """Say whether the target has no row at all."""
         return self._text("select not exists (select from {target})")
 
+    def known_rows(self, most: int) -> str:
+        """Return some of the target's rows, by the columns of `staging.compared_schema`.
+
+        The number is no bound value, because the driver keeps the whole result of a statement that has one.
+        """
+        return self._text(
+            "select {columns}, source_updated_at, false as _is_deleted"
+            " from {target} where {key} is not null limit {most}",
+            columns=_joined(sql.Identifier(column.name) for column in self.table.columns),
+            most=sql.Literal(most),
+        )
+
     def insert_all(self) -> str:
         """Write every live staged row into an empty target."""
         source = sql.SQL("from {} as s where not s._is_deleted").format(sql.Identifier(self.staged))

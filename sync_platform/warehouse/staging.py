@@ -30,6 +30,10 @@ PLACE_FIELDS = (
     pa.field("_place", pa.int64(), nullable=False),
     pa.field("_is_deleted", pa.bool_(), nullable=False),
 )
+# Their values come back from Postgres as they were staged; a numeric or JSON comes as another text.
+COMPARED_TYPES: frozenset[ColumnType] = frozenset(
+    {"text", "bigint", "double precision", "boolean", "timestamptz", "date"}
+)
 RESERVED_NAMES = frozenset(field.name for field in PLACE_FIELDS)
 
 
@@ -58,6 +62,12 @@ def staging_schema(table: TargetTable) -> pa.Schema:
             "name. Choose another."
         )
     return pa.schema([*(_field(column) for column in table.columns), *PLACE_FIELDS])
+
+
+def compared_schema(table: TargetTable) -> pa.Schema:
+    """Return the columns by which a staged row is known to stand in the target just so."""
+    places = (field for field in PLACE_FIELDS if field.name in {"source_updated_at", "_is_deleted"})
+    return pa.schema([*(_field(column) for column in table.columns), *places])
 
 
 def conformed(batch: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.Table:

@@ -14,7 +14,7 @@ class LoadCounts:
 
     Attributes:
         staged: rows handed over, less the rejected ones.
-        distinct: distinct keys among the rows that reached the staging table.
+        distinct: distinct keys among the rows that were compared.
         inserted: rows that are new in the target.
         updated: rows whose content changed.
         unchanged: rows that the target had already; nothing was written.
@@ -59,8 +59,14 @@ class LoadResult:
 
 @dataclass(slots=True)
 class Tally:
-    """What a load has counted so far; `verdicts` are those of `merge_sql`."""
+    """What a load has counted so far.
 
+    Attributes:
+        known: rows that the target had already, found before they were staged.
+        verdicts: how many rows have each verdict of `merge_sql`.
+    """
+
+    known: int = 0
     staged: int = 0
     distinct: int = 0
     duplicate: int = 0
@@ -72,11 +78,11 @@ class Tally:
         """Return the account of every staged row."""
         judged = sum(self.verdicts.values())
         counts = LoadCounts(
-            staged=self.staged,
-            distinct=self.distinct,
+            staged=self.known + self.staged,
+            distinct=self.known + self.distinct,
             inserted=self.verdicts.get("insert", 0),
             updated=self.verdicts.get("update", 0),
-            unchanged=self.staged - self.duplicate - judged,
+            unchanged=self.known + self.staged - self.duplicate - judged,
             stale=self.verdicts.get("stale", 0),
             duplicate=self.duplicate,
             deleted=self.verdicts.get("deleted", 0) + self.verdicts.get("tombstone", 0),

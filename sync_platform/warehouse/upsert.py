@@ -14,6 +14,7 @@ import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import pyarrow.compute as pc
 from adbc_driver_manager import dbapi
+from adbc_driver_postgresql import StatementOptions
 
 from sync_platform.vocabulary import PermanentError, RetryableError
 from sync_platform.warehouse.address import DatabaseAddress
@@ -23,7 +24,7 @@ from sync_platform.warehouse.fence import Fence
 from sync_platform.warehouse.interrupts import interruptible
 from sync_platform.warehouse.merge_sql import WRITTEN_VERDICTS, MergeSql
 from sync_platform.warehouse.missing import MissingRule, MissingSql
-from sync_platform.warehouse.staging import KeyWatch, conformed, staging_schema
+from sync_platform.warehouse.staging import COMPARED_TYPES, KeyWatch, conformed, staging_schema
 from sync_platform.warehouse.statements import statement
 from sync_platform.warehouse.tables import TargetTable
 from sync_platform.warehouse.tally import LoadResult, RejectedRow, Tally
@@ -32,6 +33,7 @@ from sync_platform.warehouse.tally import LoadResult, RejectedRow, Tally
 MAX_REJECTED_ROWS = 10_000
 INVALID_JSON = "22P02"
 ATTEMPT = "select * from pg_temp.attempt($1, $2, $3, $4, $5, $6, $7)"
+FEW_ROWS_AT_ONCE = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(2**20)}
 # The comparison hashes the smaller side, and a load of a million rows wants that in memory.
 SESSION_SETTINGS = (
     "set time zone 'UTC'",
@@ -145,6 +147,36 @@ class BulkLoad:
         self._has_tombstones |= pc.any(rows["_is_deleted"], min_count=0).as_py()
         with classifying(self._doing):
             self._copy(rows)
+
+    def can_compare(self) -> bool:
+        """Whether rows of this table are worth comparing with `known_rows` before they are staged.
+
+        There are some, their values come back as they were staged, and only keys of the same bytes are equal.
+
+        Raises:
+            RetryableError: the connection was lost; begin the load again.
+        """
+        if not {column.type for column in self._table.columns} <= COMPARED_TYPES:
+            return False
+        with classifying(self._doing), self._transaction():
+            is_empty = self._scalar(self._sql.is_target_empty())
+            return not is_empty and bool(self._scalar(self._sql.is_key_bytewise()))
+
+    def known_rows(self, most: int) -> Iterator[pa.RecordBatch]:
+        """Read the target's rows, at most so many, by the columns of `staging.compared_schema`.
+
+        Take them all before the load goes on.
+
+        Raises:
+            RetryableError: the connection was lost; begin the load again.
+        """
+        with classifying(self._doing), self._transaction(), self._cursor() as cursor:
+            cursor.adbc_statement.set_options(**FEW_ROWS_AT_ONCE)
+            yield from self._fetched(cursor, self._sql.known_rows(most))
+
+    def count_known(self, rows: int) -> None:
+        """Count rows as unchanged that are not staged, because the target has them."""
+        self._tally.known += rows
 
     def merge(self, missing: MissingRule | None = None, *, loaded_at: datetime) -> LoadResult:
         """Write what differs from the target, commit, and return the account of every staged row.
@@ -318,14 +350,23 @@ class BulkLoad:
             interruptible(lambda: cursor.execute(command, values or None), cursor.adbc_cancel)
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._cursor() as cursor:
-            try:
-                return interruptible(
-                    lambda: cursor.execute(query, values or None).fetchall(), cursor.adbc_cancel
-                )
-            except OSError:
-                # What goes wrong between Arrow's reader and the socket is no error of the driver's.
-                raise RetryableError(lost(self._doing)) from None
+        with self._cursor() as cursor, self._told_as_lost():
+            return interruptible(lambda: cursor.execute(query, values or None).fetchall(), cursor.adbc_cancel)
+
+    def _fetched(self, cursor: dbapi.Cursor, query: str) -> Iterator[pa.RecordBatch]:
+        with self._told_as_lost():
+            interruptible(lambda: cursor.execute(query), cursor.adbc_cancel)
+            batches = cursor.fetch_record_batch()
+            while (batch := interruptible(lambda: next(batches, None), cursor.adbc_cancel)) is not None:
+                yield batch
+
+    @contextmanager
+    def _told_as_lost(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:
+            # What goes wrong between Arrow's reader and the socket is no error of the driver's.
+            raise RetryableError(lost(self._doing)) from None
 
     def _scalar(self, query: str) -> Any:
         [(value,)] = self._rows(query)

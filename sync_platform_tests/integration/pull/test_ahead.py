@@ -11,8 +11,9 @@ import pytest
 
 from sync_platform.pull import ahead, makers
 from sync_platform.pull import sync as engine
-from sync_platform.pull.ahead import WorkAhead, work_of
+from sync_platform.pull.ahead import WorkAhead, forget_work, work_of
 from sync_platform.pull.reports import PullContext, Scope
+from sync_platform.pull.window import SyncOrder
 from sync_platform.vocabulary import PermanentError, SyncPlatformError
 from sync_platform_tests.fake_users_api import users_spec
 from sync_platform_tests.integration.pull.conftest import Rig
@@ -92,6 +93,26 @@ def test_what_a_further_pass_brings_is_worked_on_too(rig: Rig) -> None:
     report = rig.sync()
     assert rig.table().keys() >= rig.api.table().keys()
     assert report.proof == "total"
+
+
+@pytest.mark.parametrize("is_lone", [False, True], ids=["in one run", "load alone"])
+def test_a_sync_of_everything_hands_postgres_only_what_differs(rig: Rig, is_lone: bool) -> None:
+    rig.api.fill(95)
+    rig.sync()
+    for user_id in (3, 50, 95, 96, 97):
+        rig.api.put(user_id, first_name="Changed")
+    rig.api.put(98, email=5)
+    context = rig.turn()
+    scope = rig.read(context, SyncOrder("full"))
+    engine.normalize(context, scope)
+    if is_lone:
+        forget_work(rig.spec.source)
+    engine.load(context, scope)
+    [report] = engine.close(context, scope)
+    rig.require_balance(report.sync_id)
+    account = report.account
+    assert rig.table() == rig.api.table(98)
+    assert (account.inserted, account.updated, account.unchanged, account.quarantined) == (2, 3, 92, 1)
 
 
 def test_another_run_takes_nothing_of_it_and_makes_its_rows_by_its_own_yaml(rig: Rig) -> None:

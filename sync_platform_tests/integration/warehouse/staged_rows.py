@@ -1,13 +1,14 @@
 """Rows as the pull engine stages them, for the tests of the bulk load."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
 
+from sync_platform.pull.comparison import Comparison
 from sync_platform.pull.hashes import DistinctKeys
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.staging import KeyWatch, staging_schema
@@ -52,9 +53,14 @@ def load(
     loaded_at: datetime = EPOCH,
     tombstone_columns: tuple[str, ...] = (),
     watch: KeyWatch | None = None,
+    is_compared: bool = False,
 ) -> LoadResult:
-    """Stage the rows batch by batch and merge them, watched as the pull engine does where nothing is said."""
-    batches = staged(table, rows)
+    """Stage the rows batch by batch and merge them, watched as the pull engine does where nothing is said.
+
+    Where it is asked for and the table allows it, they are compared before they are staged.
+    """
+    whole = staged(table, rows)
+    batches = [whole.slice(start, 100) for start in range(0, max(whole.num_rows, 1), 100)]
     with BulkLoad(
         address,
         table,
@@ -63,11 +69,23 @@ def load(
         tombstone_columns=tombstone_columns,
         watch=watch or DistinctKeys(),
     ) as bulk:
-        for start in range(0, max(batches.num_rows, 1), 100):
-            bulk.stage(batches.slice(start, 100))
+        if is_compared and bulk.can_compare():
+            stage_unknown(bulk, table, batches)
+        else:
+            for batch in batches:
+                bulk.stage(batch)
         result = bulk.merge(loaded_at=loaded_at)
     assert balances(result.counts)
     return result
+
+
+def stage_unknown(bulk: BulkLoad, table: TargetTable, batches: Sequence[pa.Table]) -> int:
+    """Compare the batches with the target and stage what it lacks; return how many were looked at for it."""
+    comparison, again = Comparison(table), iter(batches)
+    for batch in batches:
+        comparison.add(batch)
+    comparison.stage_unknown(bulk, again)
+    return len(batches) - len(list(again))
 
 
 def balances(counts: LoadCounts) -> bool:

@@ -24,7 +24,9 @@ ROWS = st.builds(
     st.sampled_from([None, 0, 1, 2]),
     st.booleans(),
 )
-SYNCS = st.lists(st.tuples(st.integers(1, 4), st.lists(ROWS, max_size=8)), min_size=1, max_size=4)
+SYNCS = st.lists(
+    st.tuples(st.integers(1, 4), st.lists(ROWS, max_size=8), st.booleans()), min_size=1, max_size=4
+)
 
 
 @dataclass
@@ -71,12 +73,19 @@ def rank(row: Row) -> tuple[bool, int]:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(syncs=SYNCS)
 def test_any_sequence_of_loads_agrees_with_the_model(
-    database: DatabaseAddress, syncs: list[tuple[int, list[Row]]]
+    database: DatabaseAddress, syncs: list[tuple[int, list[Row], bool]]
 ) -> None:
     run(database, "truncate users")
     model = Model()
-    for sync_id, rows in syncs:
-        found = load(database, USERS, rows, sync_id=sync_id, tombstone_columns=("status",)).counts
+    for sync_id, rows, is_compared in syncs:
+        found = load(
+            database,
+            USERS,
+            rows,
+            sync_id=sync_id,
+            tombstone_columns=("status",),
+            is_compared=is_compared,
+        ).counts
         assert {name: getattr(found, name) for name in LoadCounts.__slots__[2:]} == model.load(sync_id, rows)
     stored = run(database, "select external_id, email, status, source_updated_at, sync_id from users")
     assert {
