@@ -8,6 +8,7 @@ import stamina
 
 from sync_platform.pull import sync as engine
 from sync_platform.pull.window import SyncOrder
+from sync_platform.vocabulary import RetryableError
 from sync_platform_tests.fake_users_api import users_spec
 from sync_platform_tests.integration.pull.conftest import Rig
 from sync_platform_tests.scripted_server import status
@@ -72,6 +73,28 @@ def test_rows_that_postgres_cannot_take_now_are_queued_and_a_drain_loads_them(
     assert rig.watermark() is None, "the next proven sync moves it"
     rig.sync()
     assert rig.watermark() is not None
+
+
+@pytest.mark.parametrize("kind", ["page", "batch"])
+def test_a_lost_database_is_no_entrys_fault_and_costs_it_no_attempt(rig: Rig, kind: str) -> None:
+    rig.api.fill(15)
+    if kind == "page":
+        rig.api.faults[2] = status(500)
+    else:
+        refuse(rig, "55P03")
+    rig.sync()
+    rig.api.faults.clear()
+    rig.execute("drop trigger if exists refuse on users; drop function if exists refuse()")
+    rig.execute("drop sequence if exists refusals")
+    refuse(rig, "57P01")
+    with pytest.raises(RetryableError, match="connection to Postgres was lost while loading into users"):
+        rig.drain()
+    [entry] = rig.queue()
+    assert (entry["kind"], entry["status"], entry["attempts"]) == (kind, "pending", 0)
+    [own] = rig.rows("select status, errors from sync_logs where sync_type = 'retry'")
+    assert (own["status"], "was lost" in own["errors"][0]["error"]) == ("failed", True)
+    assert rig.drain().done == 1
+    assert rig.table() == rig.api.table()
 
 
 def test_a_lock_that_is_free_in_time_queues_nothing(rig: Rig) -> None:
