@@ -6,16 +6,15 @@ What is written belongs to `ledger`.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Self
+from contextlib import closing, contextmanager
+from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow, dict_row
 
+from sync_platform.pull.reports import PullContext
 from sync_platform.vocabulary import PermanentError
-from sync_platform.warehouse.address import DatabaseAddress
-from sync_platform.warehouse.connect import connect
+from sync_platform.warehouse.connect import KeptConnection
 from sync_platform.warehouse.failures import classifying
 from sync_platform.warehouse.fence import Fence
 from sync_platform.warehouse.interrupts import interruptible
@@ -36,11 +35,21 @@ def turn_fence(source: str, run_id: str) -> Fence:
     )
 
 
+@contextmanager
+def connection_of(context: PullContext) -> Iterator[KeptConnection]:
+    """Lend the run's connection, or one for the block where the run keeps none."""
+    if context.connection is not None:
+        yield context.connection
+        return
+    with closing(KeptConnection(context.address)) as connection:
+        yield connection
+
+
 class Books:
-    """The ledgers of one source, as one run reads and writes them; a context manager. Every call commits.
+    """The ledgers of one source, as one run reads and writes them. Every call commits.
 
     Args:
-        address: the database.
+        connection: to the database.
         source: the source's noun.
         run_id: who writes.
 
@@ -50,19 +59,10 @@ class Books:
         PermanentError: Postgres refuses, or it is another run's turn; from any call.
     """
 
-    def __init__(self, address: DatabaseAddress, source: str, *, run_id: str) -> None:
+    def __init__(self, connection: KeptConnection, source: str, *, run_id: str) -> None:
+        self._connection = connection
         self._source = source
         self._run_id = run_id
-        self._address = address
-        self._connection = connect(address, autocommit=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._connection.close()
 
     def require_turn(self) -> None:
         """Refuse to go on when another run has taken over; what is written later asks again."""
@@ -71,7 +71,7 @@ class Books:
 
     def _execute(self, name: str, **values: Any) -> list[Row]:
         """Execute a statement whoever's turn it is: it reads, or writes what only this run can."""
-        connection = self._living_connection()
+        connection = self._connection.living()
         with classifying(self._doing(name)):
             return self._run(connection, name, **values)
 
@@ -101,7 +101,7 @@ class Books:
     def _turn(self, what: str) -> Iterator[Connection]:
         """A transaction, begun by asking whose turn it is: nobody takes over until it has committed."""
         fence = turn_fence(self._source, self._run_id)
-        connection = self._living_connection()
+        connection = self._connection.living()
         with classifying(self._doing(what)), connection.transaction():
             if not psycopg.RawCursor(connection).execute(fence.query, fence.values).fetchall():
                 raise PermanentError(fence.refusal)
@@ -112,18 +112,6 @@ class Books:
             text, bound = statement(f"sync/{name}"), {"source": self._source, **values}
             interruptible(lambda: cursor.execute(text, bound), connection.cancel_safe)
             return cursor.fetchall() if cursor.description else []
-
-    def _living_connection(self) -> Connection:
-        """The connection, made anew where the server has dropped it since the last call.
-
-        Asked before each statement, because after it nobody knows whether it was carried out.
-        """
-        try:
-            self._connection.execute("select 1")
-        except psycopg.OperationalError:
-            self._connection.close()
-            self._connection = connect(self._address, autocommit=True)
-        return self._connection
 
     def _doing(self, name: str) -> str:
         return f"keeping the books of {self._source} ({name})"

@@ -4,7 +4,8 @@ Each method is one named statement in `sql/sync/`, or a few that only make sense
 decided elsewhere; how a statement is executed, and that it is the run's turn, is `books`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from sync_platform.pull.account import Account, Proof, Status
-from sync_platform.pull.books import Books, Row
+from sync_platform.pull.books import Books, Row, connection_of
 from sync_platform.pull.reports import PullContext
 from sync_platform.pull.watermark import Watermark, format_watermark, kind_of
 from sync_platform.pull.window import Window
@@ -294,9 +295,11 @@ class Ledger(Books):
         return frozenset(row["sync_id"] for row in self._execute("pending_batches"))
 
 
-def ledger_of(context: PullContext) -> Ledger:
-    """Open the ledger of a run's source; what is written is refused once it is another run's turn."""
-    return Ledger(context.address, context.spec.source, run_id=context.run_id)
+@contextmanager
+def ledger_of(context: PullContext) -> Iterator[Ledger]:
+    """Lend the ledger of a run's source; what is written is refused once it is another run's turn."""
+    with connection_of(context) as connection:
+        yield Ledger(connection, context.spec.source, run_id=context.run_id)
 
 
 def error_entry(page: int | None, reason: str, at: datetime) -> dict[str, Any]:

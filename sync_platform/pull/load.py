@@ -12,7 +12,7 @@ import pyarrow as pa
 import stamina
 
 from sync_platform.pull.account import Account
-from sync_platform.pull.books import turn_fence
+from sync_platform.pull.books import connection_of, turn_fence
 from sync_platform.pull.comparison import Comparison
 from sync_platform.pull.hashes import DistinctKeys
 from sync_platform.pull.land import LandedSync, ReadManifest
@@ -25,8 +25,6 @@ from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.tombstones import literals
 from sync_platform.pull.window import Window
 from sync_platform.vocabulary import RejectedRecord, RetryableError
-from sync_platform.warehouse.address import DatabaseAddress
-from sync_platform.warehouse.connect import connect
 from sync_platform.warehouse.missing import MissingRule
 from sync_platform.warehouse.tables import Column, TargetTable, ensure_table
 from sync_platform.warehouse.tally import LoadResult, RejectedRow
@@ -86,11 +84,11 @@ def loaded_account(before: Account, result: LoadResult) -> Account:
     )
 
 
-def require_target(address: DatabaseAddress, spec: ApiSyncSpec) -> TargetTable:
+def require_target(context: PullContext) -> TargetTable:
     """Create or widen the target table, or refuse a clash of types, before the first request goes out."""
-    table = target_table(spec)
-    with connect(address) as connection:
-        ensure_table(connection, table)
+    table = target_table(context.spec)
+    with connection_of(context) as connection:
+        ensure_table(connection.living(), table)
     return table
 
 
@@ -114,7 +112,7 @@ def load_sync(
         PermanentError: Postgres refuses.
     """
     spec = context.spec
-    table = require_target(context.address, spec)
+    table = require_target(context)
     window = landed.read_manifest.window
     good_again = _keys_among(landed, spec, ledger.open_quarantine(landed.sync_id))
     for attempt in stamina.retry_context(on=RetryableError, attempts=TRIES, wait_initial=0.5):

@@ -88,7 +88,7 @@ def replay_quarantine(context: PullContext) -> ReplayReport:
 
 
 def _replay_all(context: PullContext, ledger: Ledger, syncs: Sequence[int]) -> Account:
-    table = require_target(context.address, context.spec)
+    table = require_target(context)
     workshop = _Workshop(context, ledger, Normalizer(context.spec, _NO_WINDOW), table)
     return summed(
         _replay(workshop, sync_id, entries)

@@ -9,6 +9,7 @@ from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.watermark import Position, Watermark
 from sync_platform.pull.window import SyncType
 from sync_platform.warehouse.address import DatabaseAddress
+from sync_platform.warehouse.connect import KeptConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class PullContext:
         run_id: the Dagster run, which ties log, ledger and UI together.
         log: tells a person one line.
         now: the clock; UTC.
+        connection: kept for the whole run, or None: each use makes its own.
     """
 
     spec: ApiSyncSpec
@@ -32,6 +34,7 @@ class PullContext:
     run_id: str
     log: Callable[[str], None]
     now: Callable[[], datetime]
+    connection: KeptConnection | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,10 @@ def read_source(context: PullContext, order: SyncOrder) -> ReadReport:
     with ledger_of(context) as ledger:
         started_at = context.now()
         window = _plan(context, ledger, order)
-        table = require_target(context.address, context.spec)
+        table = require_target(context)
         landed = _landing(context).sync(time.time_ns())
         ledger.open_sync(sync_id=landed.sync_id, window=window, started_at=started_at)
         context.log(_opening_line(context.spec, landed.sync_id, window))
-    # The ledger's connection does not wait for a long read.
     with work_ahead(context, landed, window, table) as ahead:
         outcome = run_interruptibly(_read(context, window, landed, ahead))
     manifest = _manifest_of(context, landed, window, started_at, outcome)

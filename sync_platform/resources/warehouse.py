@@ -1,4 +1,4 @@
-"""The warehouse as a resource: finds the database on first use and keeps a run's locks.
+"""The warehouse as a resource: finds the database on first use and keeps a run's connection and locks.
 
 Here belongs what lives as long as a run. Which database it is, is decided by `home.database`: an
 embedded server is shared with a running `up`, or started, and ends with its last user. The drivers are
@@ -6,7 +6,7 @@ imported when a run needs them: loading the definitions can do without, and woul
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Self
 
 import dagster as dg
@@ -17,14 +17,16 @@ from sync_platform.vocabulary import RetryableError, SyncPlatformError
 
 if TYPE_CHECKING:
     from sync_platform.warehouse.address import DatabaseAddress
+    from sync_platform.warehouse.connect import KeptConnection
     from sync_platform.warehouse.locks import NamedLock
 
 
 class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
-    """The database of tables and ledgers, with the locks that this run holds in it."""
+    """The database of tables and ledgers, with the connection and the locks that this run keeps in it."""
 
     _until_run_ends: ExitStack = PrivateAttr(default_factory=ExitStack)
     _address: "DatabaseAddress | None" = PrivateAttr(default=None)
+    _connection: "KeptConnection | None" = PrivateAttr(default=None)
     _locks: "dict[str, NamedLock]" = PrivateAttr(default_factory=dict)
 
     @contextmanager
@@ -48,6 +50,18 @@ class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
         if self._address is None:
             self._address = self._until_run_ends.enter_context(open_current_database(load_settings()))
         return self._address
+
+    def connection(self) -> "KeptConnection":
+        """Lend the connection that this run keeps for what it reads and writes down; made when it is needed.
+
+        Raises:
+            SettingsError, DatabaseUnreachableError, SchemaError: as `address`.
+        """
+        from sync_platform.warehouse.connect import KeptConnection  # noqa: PLC0415 -- drivers, see above
+
+        if self._connection is None:
+            self._connection = self._until_run_ends.enter_context(closing(KeptConnection(self.address())))
+        return self._connection
 
     def hold_lock(self, name: str, *, wait: bool, on_wait: Callable[[], None]) -> bool:
         """Take a lock until the run ends and return True; False when this run holds it already.

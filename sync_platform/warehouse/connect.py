@@ -59,6 +59,41 @@ def connect(address: DatabaseAddress, *, autocommit: bool = False) -> psycopg.Co
     return connection
 
 
+class KeptConnection:
+    """One connection that is made when it is needed, and anew where the server has dropped it meanwhile.
+
+    Args:
+        address: the database.
+    """
+
+    def __init__(self, address: DatabaseAddress) -> None:
+        self._address = address
+        self._connection: psycopg.Connection[TupleRow] | None = None
+
+    def living(self) -> psycopg.Connection[TupleRow]:
+        """Return the connection, in autocommit, after the server has answered.
+
+        Ask before each statement, because after it nobody knows whether it was carried out.
+
+        Raises:
+            DatabaseUnreachableError: no connection could be made.
+        """
+        try:
+            if self._connection is not None:
+                self._connection.execute("select 1")
+                return self._connection
+        except psycopg.OperationalError:
+            self.close()
+        self._connection = connect(self._address, autocommit=True)
+        return self._connection
+
+    def close(self) -> None:
+        """End the session; asked again, another one begins."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
 def open_pool(address: DatabaseAddress, max_open_conns: int) -> ConnectionPool[psycopg.Connection[TupleRow]]:
     """Open a pool of at most `max_open_conns` connections. The caller closes it, or uses `with`.
 

@@ -5,6 +5,7 @@ Here belongs what every step of a sync shares; what those of all flows share sta
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import cast
@@ -51,6 +52,7 @@ def pull_context(
         run_id=run_id,
         log=log,
         now=now,
+        connection=warehouse.connection(),
     )
 
 
@@ -70,7 +72,9 @@ def opened(
         take_turn(context, warehouse, lock=names.lock, what=names.what, close_abandoned=close_abandoned)
         if isinstance(context, dg.AssetExecutionContext):
             _label_with_today(context, pull.now().date())
-        with listen(_reporter(context, spec)), closed_when_interrupted(partial(turns.fail, pull)):
+        # What was interrupted may still use the run's connection.
+        fail = partial(turns.fail, replace(pull, connection=None))
+        with listen(_reporter(context, spec)), closed_when_interrupted(fail):
             yield pull
 
 

@@ -49,6 +49,17 @@ def test_a_lock_is_taken_once_and_kept_until_the_run_ends(
     assert not is_lock_held(LOCK)
 
 
+def test_a_run_keeps_one_connection_until_it_ends(
+    database: DatabaseAddress, environment: pytest.MonkeyPatch
+) -> None:
+    environment.setenv("DATABASE_URL", database.uri())
+    with dg.build_resources({"warehouse": WarehouseResource()}) as resources:
+        kept = resources.warehouse.connection()
+        assert kept is resources.warehouse.connection()
+        session = kept.living()
+    assert session.closed
+
+
 def test_a_run_that_lost_its_lock_stops_at_its_next_step(
     warehouse: WarehouseResource, database: DatabaseAddress
 ) -> None:

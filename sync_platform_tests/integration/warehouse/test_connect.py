@@ -1,11 +1,12 @@
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
 from sync_platform.vocabulary import DatabaseUnreachableError
 from sync_platform.warehouse.address import DatabaseAddress
-from sync_platform.warehouse.connect import connect, open_pool
+from sync_platform.warehouse.connect import KeptConnection, connect, open_pool
 
 
 def changed(address: DatabaseAddress, **keywords: str) -> DatabaseAddress:
@@ -19,6 +20,22 @@ def test_a_session_is_named_and_in_utc(database: DatabaseAddress) -> None:
         assert connection.execute(query).fetchone() == ("sync_platform", "UTC")
     with open_pool(database, 2) as pool, pool.connection() as connection:
         assert connection.execute(query).fetchone() == ("sync_platform", "UTC")
+
+
+def test_a_kept_connection_stays_the_same_until_the_server_drops_it(database: DatabaseAddress) -> None:
+    def backend() -> object:
+        return kept.living().execute("select pg_backend_pid()").fetchone()
+
+    with closing(KeptConnection(database)) as kept, connect(database, autocommit=True) as other:
+        first = backend()
+        assert first == backend()
+        assert isinstance(first, tuple)
+        other.execute("select pg_terminate_backend(%s, 5000)", first)
+        assert backend() not in {None, first}
+        kept.close()
+        query = "select count(*) from pg_stat_activity where pid <> %s and datname = current_database()"
+        assert other.execute(query, [other.info.backend_pid]).fetchone() == (0,)
+        assert backend() is not None
 
 
 def test_a_pool_never_opens_more_connections_than_allowed(database: DatabaseAddress) -> None:
