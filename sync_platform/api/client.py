@@ -220,7 +220,7 @@ class ApiClient:
             async with self._gate.turn():
                 reply = await self._exchange.exchange(request, credentials)
             outcome = judge_reply(reply, actions, self._clock.now(), request.description)
-            if check is not None and isinstance(outcome, Reply) and not outcome.ends_pages:
+            if check is not None and isinstance(outcome, Reply):
                 check(outcome)
         except (*TransportErrors, SyncPlatformError) as error:
             return judge_exception(error)

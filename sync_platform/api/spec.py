@@ -339,7 +339,8 @@ class ResponseAction(_Spec):
         status: one status or several; absent matches any.
         headers: name (any case) and the value or values it must have.
         body: PATH and the value or values that must stand there.
-        action: rate_limited waits and is no failed try; end_of_pages says that nothing is behind.
+        action: rate_limited waits and is no failed try; end_of_pages says that nothing is behind, and takes
+            the records of a successful answer.
         message: PATH of the API's reason, for `fail`; quoted only where it is a bare code.
     """
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from sync_platform.api.envelope import open_page, open_plain_page
+from sync_platform.api.envelope import open_page, open_plain_page, open_reply
 from sync_platform.api.exchange import Reply
 from sync_platform.api.json_path import JsonPath
 from sync_platform.pull.lineage import key_roots
@@ -54,7 +54,7 @@ class PageRecords:
         """Open a reply.
 
         Raises:
-            BrokenPageError, MissingRecordsError: see `open_page`.
+            BrokenPageError, MissingRecordsError: see `open_reply`.
         """
         self._body, self._path = reply.body, spec.records
         self.found = None if reply.ends_pages else identities.read(reply.body)
@@ -166,9 +166,7 @@ def all_records(reply: Reply, spec: ApiSyncSpec) -> list[msgspec.Raw]:
     """Every record of a page, the broken ones last; a reply that only says "no more pages" has none.
 
     Raises:
-        BrokenPageError, MissingRecordsError: see `open_page`.
+        BrokenPageError, MissingRecordsError: see `open_reply`.
     """
-    if reply.ends_pages:
-        return []
-    envelope = open_page(reply.body, spec.records)
+    envelope = open_reply(reply, spec.records)
     return [*envelope.records, *(msgspec.Raw(broken.record) for broken in envelope.broken)]

@@ -87,8 +87,9 @@ async def _ask_all(
 async def _ask(client: ApiClient, context: PullContext, entry: Entry) -> tuple[LandedPage, int]:
     request = ApiRequest.from_payload(entry["payload"])
     reply, records = await fetch_page(client, request, lambda reply: all_records(reply, context.spec))
-    asked, body = msgspec.json.encode(request.to_payload()), b"[]" if reply.ends_pages else reply.body
-    return LandedPage(entry["page"], asked, body, is_excerpt=reply.ends_pages), len(records)
+    asked, is_empty = msgspec.json.encode(request.to_payload()), reply.ends_pages and not records
+    page = LandedPage(entry["page"], asked, b"[]" if is_empty else reply.body, is_excerpt=is_empty)
+    return page, len(records)
 
 
 def _manifest(

@@ -148,7 +148,7 @@ async def fetch_page(client: ApiClient, request: ApiRequest, opened: Callable[[R
     """
     found: list[T] = []
     reply = await client.send(request, lambda reply: found.append(opened(reply)))
-    return reply, found[-1] if found else opened(reply)
+    return reply, found[-1]
 
 
 def _number(total: int | BadTotal | None) -> int | None:

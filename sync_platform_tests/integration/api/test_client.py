@@ -373,6 +373,14 @@ def test_an_answer_that_ends_the_pages_may_hold_records_or_none(server: Scripted
         open_reply(ask(server, response_actions=ends), path)
 
 
+def test_an_answer_that_ends_the_pages_is_asked_again_where_it_is_cut_short(server: ScriptedServer) -> None:
+    ends = [ResponseAction.model_validate({"status": 200, "action": "end_of_pages"})]
+    server.script("/users", script.body_reply(b'{"data": [1'), OK)
+    path = JsonPath.parse("data")
+    reply = ask(server, response_actions=ends, check=lambda reply: open_reply(reply, path))
+    assert (reply.tries, reply.ends_pages) == (2, True)
+
+
 def test_redirects_on_the_same_origin_are_followed_with_the_token(server: ScriptedServer) -> None:
     server.script("/users", script.redirect("/v2/users?page=1"))
     server.script("/v2/users", OK)

@@ -53,6 +53,15 @@ def test_a_page_is_shown_with_its_fields_types_columns_total_and_next() -> None:
     ]
 
 
+def test_a_first_page_that_is_the_last_is_shown_like_any_and_an_empty_one_is_told() -> None:
+    words = {**PAGED, "response_actions": [{"body": {"last": True}, "action": "end_of_pages"}]}
+    found = _examined(page_of(ANN, last=True), **words)
+    assert (found.records, found.problems, found.columns[0].value) == (1, (), "99")
+    found = _examined(page_of(last=True), **words)
+    assert (found.records, found.columns) == (0, ())
+    assert any("already says that there are no more pages" in problem for problem in found.problems)
+
+
 def test_no_value_of_a_customer_is_shown() -> None:
     found = _examined(page_of(ANN))
     assert "Ann" not in repr(found)

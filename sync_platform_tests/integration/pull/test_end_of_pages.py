@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from sync_platform.pull import turns
+from sync_platform.pull.retry import drain
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform_tests.fake_list_api import FakeListApi, no_such_page, page_of
 from sync_platform_tests.pulling import Pulling, spec_of
-from sync_platform_tests.scripted_server import ScriptedServer
+from sync_platform_tests.scripted_server import ScriptedServer, status
 
 THREE = [{"id": number, "name": f"n{number}"} for number in (1, 2, 3)]
 ENDS = [{"status": 404, "action": "end_of_pages"}]
@@ -30,6 +32,40 @@ def test_an_answer_that_ends_the_pages_is_the_apis_own_end(
         row = pulling.sync()
     assert (row["status"], row["proof"], row["seen"]) == ("completed", "end_signal", 3)
     assert row["expected"] == (99 if total else None)
+    assert pulling.table("id") == {("1",), ("2",), ("3",)}
+
+
+def test_the_records_of_the_answer_that_ends_the_pages_are_taken_too(
+    database: DatabaseAddress, tmp_path: Path
+) -> None:
+    ends = [{"body": {"last": True}, "action": "end_of_pages"}]
+    spec = spec_of(request=PAGES, page_size=2, pagination={"type": "page"}, response_actions=ends)
+    with ScriptedServer() as server:
+        pulling = Pulling(spec, database, tmp_path, {"API_URL": server.url})
+        server.script("/things", *[page_of(*THREE[:2], last=False), page_of(THREE[2], last=True)] * 2)
+        row = pulling.sync()
+        assert {asked.param("page") for asked in server.requests} == {"1", "2"}
+    assert (row["status"], row["proof"], row["seen"]) == ("completed", "end_signal", 3)
+    assert pulling.table("id") == {("1",), ("2",), ("3",)}
+
+
+def test_an_end_that_was_queued_brings_its_records_with_the_retry(
+    database: DatabaseAddress, tmp_path: Path
+) -> None:
+    ends = [{"body": {"last": True}, "action": "end_of_pages"}]
+    spec = spec_of(
+        request=PAGES, page_size=2, pagination={"type": "page", "total": "total"}, response_actions=ends
+    )
+    with ScriptedServer() as server:
+        pulling = Pulling(spec, database, tmp_path, {"API_URL": server.url})
+        first = page_of(*THREE[:2], total=3, last=False)
+        server.script("/things", first, status(500), status(500))
+        row = pulling.sync()
+        assert (row["status"], row["seen"], row["pages_queued"]) == ("completed_with_errors", 2, 1)
+        server.script("/things", page_of(THREE[2], total=3, last=True))
+        context = pulling.context()
+        turns.take_turn(context)
+        assert drain(context, is_all=True).account.inserted == 1
     assert pulling.table("id") == {("1",), ("2",), ("3",)}
 
 

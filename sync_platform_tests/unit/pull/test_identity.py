@@ -17,9 +17,12 @@ NESTED_CHANGE = {"incremental": {"field": "meta.at", "start": "2024-01-01T00:00:
 NO_CURSOR = {"incremental": None, "request": {"path": "/users", "params": {"page": "{page}"}}}
 
 
-def page(spec: ApiSyncSpec, *records: str, ends_pages: bool = False) -> PageRecords:
-    body = f'{{"data": [{", ".join(records)}], "total": 9}}'.encode()
-    reply = Reply(200, {}, body, "http://users.test", NOON, None, 0.0, ends_pages=ends_pages)
+def page(spec: ApiSyncSpec, *records: str) -> PageRecords:
+    return opened(spec, f'{{"data": [{", ".join(records)}], "total": 9}}')
+
+
+def opened(spec: ApiSyncSpec, body: str, status: int = 200, *, ends_pages: bool = False) -> PageRecords:
+    reply = Reply(status, {}, body.encode(), "http://users.test", NOON, None, 0.0, ends_pages=ends_pages)
     return PageRecords(reply, spec, Identities(spec))
 
 
@@ -80,7 +83,18 @@ def test_the_bytes_of_a_page_come_as_received_with_broken_records_last() -> None
     assert len(found) == 2
 
 
-def test_a_reply_that_ends_the_pages_holds_no_records() -> None:
-    found = page(users_spec(), '{"id": 1}', ends_pages=True)
-    assert len(found) == 0
-    assert list(found) == []
+@pytest.mark.parametrize(
+    ("body", "status", "count"),
+    [
+        ('{"data": [{"id": 1}, {"id": 2}]}', 200, 2),
+        ('{"data": []}', 200, 0),
+        ('{"error": "done"}', 200, 0),
+        ('{"data": [{"id": 1}]}', 404, 0),
+        ("", 204, 0),
+    ],
+)
+def test_a_reply_that_ends_the_pages_holds_the_records_of_a_success_or_none(
+    body: str, status: int, count: int
+) -> None:
+    found = opened(users_spec(), body, status, ends_pages=True)
+    assert len(found) == len(list(found)) == len(Identities(users_spec()).of(found).keys) == count
