@@ -226,7 +226,10 @@ def site_of(flow: Flow, database: DatabaseAddress, folder: Path) -> Iterator[Sit
         api = FakeUsersApi()
         server.script("/users", api)
         environment = {**ENVIRONMENT, "EXTERNAL_API_URL": server.url}
-        spec = users_spec(batch_size=10, on_missing="deactivate", max_missing_share=0.5)
+        missing: dict[str, object] = (
+            {} if flow == "compared" else {"on_missing": "deactivate", "max_missing_share": 0.5}
+        )
+        spec = users_spec(batch_size=10, **missing)
         rig = Rig(database, str(folder / "landing"), api, environment, spec)
         api.fill(30)
         api.put_text(14.5, BAD.replace("77", "78"))

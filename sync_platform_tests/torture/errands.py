@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -26,10 +26,12 @@ from sync_platform.pull.spec import ApiSyncSpec
 from sync_platform.pull.window import SyncOrder
 from sync_platform.vocabulary import SyncPlatformError
 from sync_platform.warehouse.address import DatabaseAddress
+from sync_platform.warehouse.connect import KeptConnection
 from sync_platform.warehouse.locks import named_lock
 
-Flow = Literal["full", "incremental", "window", "retry", "replay"]
-FLOWS: tuple[Flow, ...] = ("full", "incremental", "window", "retry", "replay")
+# A full sync either sets rows that vanished, or compares its rows with the target before they are staged.
+Flow = Literal["full", "compared", "incremental", "window", "retry", "replay"]
+FLOWS: tuple[Flow, ...] = ("full", "compared", "incremental", "window", "retry", "replay")
 _FILE_EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir")
 
 
@@ -50,9 +52,9 @@ class Errand:
         """What is asked of the source; a window is the day of the run."""
         if self.flow == "window":
             return SyncOrder("window", days=(self.now.date(), self.now.date()))
-        return SyncOrder("full" if self.flow == "full" else "incremental")
+        return SyncOrder("full" if self.flow in {"full", "compared"} else "incremental")
 
-    def context(self) -> PullContext:
+    def context(self, connection: KeptConnection) -> PullContext:
         return PullContext(
             spec=self.spec,
             address=self.address,
@@ -61,20 +63,22 @@ class Errand:
             run_id=self.run_id,
             log=lambda _: None,
             now=lambda: self.now,
+            connection=connection,
         )
 
 
 def run(errand: Errand) -> None:
     """Wait for the turn, close what the dead left open, do the work, log its failure: as a run of Dagster."""
-    context = errand.context()
-    try:
-        with named_lock(errand.address, "sync:users", wait=True):
-            turns.take_turn(context)
-            _work_on(errand, context)
-    except SyncPlatformError as error:
-        with suppress(SyncPlatformError):
-            turns.fail(context, str(error))
-        raise
+    with closing(KeptConnection(errand.address)) as connection:
+        context = errand.context(connection)
+        try:
+            with named_lock(errand.address, "sync:users", wait=True):
+                turns.take_turn(context)
+                _work_on(errand, context)
+        except SyncPlatformError as error:
+            with suppress(SyncPlatformError):
+                turns.fail(context, str(error))
+            raise
 
 
 def _work_on(errand: Errand, context: PullContext) -> None:

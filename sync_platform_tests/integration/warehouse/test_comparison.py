@@ -108,6 +108,33 @@ def test_zeros_of_either_sign_and_no_numbers_are_as_equal_as_postgres_says(datab
     assert compared(database, table, rows)[0].unchanged == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("timestamptz", "infinity"),
+        ("timestamptz", "-infinity"),
+        ("timestamptz", "4713-01-01 00:00:00+00 BC"),
+        ("timestamptz", "294276-12-31 23:59:59+00"),
+        ("date", "infinity"),
+        ("date", "-infinity"),
+        ("date", "4713-01-01 BC"),
+        ("date", "5874897-12-31"),
+    ],
+)
+def test_a_value_that_only_postgres_can_hold_is_replaced_by_the_sources(
+    database: DatabaseAddress, kind: ColumnType, value: str
+) -> None:
+    table = TargetTable("things", "id", (Column("id", "bigint"), Column("value", kind)))
+    with connect(database) as connection:
+        ensure_table(connection, table)
+    rows = [Row({"id": number, "value": VALUES[kind][0]}) for number in range(3)]
+    load(database, table, rows)
+    with connect(database) as connection:
+        connection.execute("update things set value = %s where id = 1", [value])
+    found, _ = compared(database, table, rows)
+    assert (found.updated, found.unchanged) == (1, 2)
+
+
 def test_where_a_key_comes_twice_postgres_says_which_row_holds(database: DatabaseAddress) -> None:
     load(database, USERS, [user("a", "old@"), user("b"), user("c")])
     rows = [user("a", "new@"), user("b"), user("c"), user("a", "old@")]
