@@ -17,7 +17,7 @@ from sync_platform.pull.ledger import Ledger, QueuedBatch, error_entry
 from sync_platform.pull.load import load_sync
 from sync_platform.pull.reports import PullContext
 from sync_platform.pull.settling import Redone
-from sync_platform.vocabulary import PermanentError, SyncPlatformError, UsageError
+from sync_platform.vocabulary import SyncPlatformError
 from sync_platform.warehouse.failures import DatabaseBusyError
 
 _FIRST_DELAY = timedelta(seconds=60)
@@ -53,10 +53,6 @@ def redo_batches(
 
     Returns:
         What was redone, and by entry why others were not.
-
-    Raises:
-        UsageError, RetryableError: the database cannot be reached, or was lost on every try; no batch is to
-            blame.
     """
     accounts: dict[int, Account] = {}
     errors: dict[int, SyncPlatformError] = {}
@@ -64,9 +60,7 @@ def redo_batches(
         landed = Landing(context.landing_url, context.spec.source).sync(entry["payload"]["sync_id"])
         try:
             account = load_sync(context, ledger, landed, before=Account())
-        except UsageError:
-            raise
-        except (DatabaseBusyError, PermanentError) as error:
+        except SyncPlatformError as error:
             errors[entry["id"]] = error
         else:
             accounts[entry["id"]] = replace(account, seen=account.accounted)

@@ -21,8 +21,7 @@ from sync_platform.pull.reports import PullContext
 from sync_platform.pull.settling import Redone
 from sync_platform.pull.source import client_for, fetch_page
 from sync_platform.pull.sync import account_of, normalize_sync
-from sync_platform.vocabulary import PermanentError, SyncPlatformError, UsageError
-from sync_platform.warehouse.failures import DatabaseBusyError
+from sync_platform.vocabulary import SyncPlatformError, UsageError
 
 Entry = Mapping[str, Any]
 Errors = dict[int, SyncPlatformError]
@@ -40,7 +39,6 @@ def redo_pages(
 
     Raises:
         UnauthorizedError, UsageError: no page is to blame, and none was tried to its end.
-        RetryableError: the database was lost, and lost again on every try; likewise.
     """
     if not entries:
         return Redone(), {}
@@ -57,9 +55,7 @@ def redo_pages(
         landed.write_manifest(_manifest(context, origin, landed.sync_id, list(pages.values())))
         before = account_of(landed.read_manifest, normalize_sync(context, ledger, landed))
         account = load_sync(context, ledger, landed, before=before)
-    except UsageError:
-        raise
-    except (DatabaseBusyError, PermanentError) as error:
+    except SyncPlatformError as error:
         return Redone(), errors | dict.fromkeys(pages, error)
     return Redone(tuple(pages), account, sum(size for _, size in pages.values())), errors
 

@@ -75,8 +75,7 @@ def drain(context: PullContext, *, is_all: bool = False) -> RetryReport:
 
     Raises:
         UnauthorizedError: 401 or 403; what was not tried yet waits, and no attempt is counted.
-        UsageError: a setting is missing, or the database cannot be reached; likewise.
-        RetryableError: the database was lost, and lost again on every try; likewise.
+        UsageError: a setting is missing; likewise.
     """
     with ledger_of(context) as ledger:
         ledger.release_dead_claims()
@@ -87,7 +86,7 @@ def drain(context: PullContext, *, is_all: bool = False) -> RetryReport:
                 _redo(context, ledger, sync_id, list(queued))
                 for sync_id, queued in groupby(entries, key=itemgetter("sync_id"))
             ]
-        except (UnauthorizedError, UsageError, RetryableError) as error:
+        except (UnauthorizedError, UsageError) as error:
             ledger.return_claims()  # no page is to blame: none of them may die of it
             ledger.fail_syncs(run_id=context.run_id, reason=str(error), at=context.now())
             raise
