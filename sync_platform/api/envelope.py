@@ -7,7 +7,6 @@ record belongs to the engine; it is only refused here where its bytes are no JSO
 import json
 import re
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -20,6 +19,7 @@ if TYPE_CHECKING:  # who opens pages only, such as a process that normalizes the
 
 MAX_DEPTH = 100
 
+_MAY_HOLD_RECORDS = re.compile(rb"(?:\xef\xbb\xbf)?\s*[\[{]")
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"{}[]'))
@@ -74,12 +74,12 @@ def open_reply(reply: "Reply", records_path: JsonPath | None) -> Envelope:
     """Return the records of an answer; one that ends the pages (`Reply.ends_pages`) may come without any.
 
     Raises:
-        BrokenPageError: as `open_page`.
+        BrokenPageError: as `open_page`; what never was JSON (an empty body, a text) is no broken end.
         MissingRecordsError: as `open_page`, but only where the answer should be a page.
     """
     if not reply.ends_pages:
         return open_page(reply.body, records_path)
-    if not reply.is_success or reply.status == HTTPStatus.NO_CONTENT:
+    if not reply.is_success or not _MAY_HOLD_RECORDS.match(reply.body):
         return Envelope([])
     try:
         return open_page(reply.body, records_path)

@@ -205,6 +205,7 @@ class Reader:
             await self._pages.land(state, first, self._pages.count(state, first))
             if not first.records and state.total and not first.reply.ends_pages:
                 self._pages.queue(state, first.page, first.request, _EMPTY_PAGE, None)
+            state.saw_end = first.reply.ends_pages
             await self._read_planned(state)
         else:
             await self._read_in_order(state, first)

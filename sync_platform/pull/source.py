@@ -76,7 +76,7 @@ class Source:
     async def total(self, reply: Reply) -> int | BadTotal | None:
         """The total that goes with a reply; some APIs want to be asked for it apart."""
         spec = self.spec.pagination.total
-        if spec is None or (reply.ends_pages and spec.request is None):
+        if spec is None or (reply.ends_pages and not reply.is_success and spec.request is None):
             return None
         if spec.request is not None:
             question = RequestSpec(path=spec.request.path, params=spec.request.params)

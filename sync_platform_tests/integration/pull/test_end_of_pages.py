@@ -9,7 +9,7 @@ from sync_platform.pull.retry import drain
 from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform_tests.fake_list_api import FakeListApi, no_such_page, page_of
 from sync_platform_tests.pulling import Pulling, spec_of
-from sync_platform_tests.scripted_server import ScriptedServer, status
+from sync_platform_tests.scripted_server import ScriptedReply, ScriptedServer, body_reply, status
 
 THREE = [{"id": number, "name": f"n{number}"} for number in (1, 2, 3)]
 ENDS = [{"status": 404, "action": "end_of_pages"}]
@@ -47,6 +47,29 @@ def test_the_records_of_the_answer_that_ends_the_pages_are_taken_too(
         assert {asked.param("page") for asked in server.requests} == {"1", "2"}
     assert (row["status"], row["proof"], row["seen"]) == ("completed", "end_signal", 3)
     assert pulling.table("id") == {("1",), ("2",), ("3",)}
+
+
+def test_an_end_before_its_own_total_proves_nothing(database: DatabaseAddress, tmp_path: Path) -> None:
+    ends = [{"body": {"last": True}, "action": "end_of_pages"}]
+    pagination = {"type": "page", "total": "total"}
+    spec = spec_of(request=PAGES, page_size=2, pagination=pagination, response_actions=ends)
+    with ScriptedServer() as server:
+        server.script("/things", page_of(*THREE[:2], total=3, last=True))
+        row = Pulling(spec, database, tmp_path, {"API_URL": server.url}).sync()
+        assert {asked.param("page") for asked in server.requests} == {"1"}
+    assert (row["status"], row["proof"], row["seen"], row["expected"]) == ("unproven", "none", 2, 3)
+
+
+@pytest.mark.parametrize("answer", [status(202), body_reply(b"no more", headers={"X-End": "1"})])
+def test_an_end_without_json_holds_no_records(
+    database: DatabaseAddress, tmp_path: Path, answer: ScriptedReply
+) -> None:
+    ends = [{"status": 202, "action": "end_of_pages"}, {"headers": {"X-End": "1"}, "action": "end_of_pages"}]
+    spec = spec_of(request=PAGES, page_size=2, pagination={"type": "page"}, response_actions=ends)
+    with ScriptedServer() as server:
+        server.script("/things", *[page_of(*THREE[:2]), answer] * 2)
+        row = Pulling(spec, database, tmp_path, {"API_URL": server.url}).sync()
+    assert (row["status"], row["proof"], row["seen"]) == ("completed", "end_signal", 2)
 
 
 def test_an_end_that_was_queued_brings_its_records_with_the_retry(

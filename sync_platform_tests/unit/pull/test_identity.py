@@ -91,6 +91,11 @@ def test_the_bytes_of_a_page_come_as_received_with_broken_records_last() -> None
         ('{"error": "done"}', 200, 0),
         ('{"data": [{"id": 1}]}', 404, 0),
         ("", 204, 0),
+        ("", 200, 0),
+        (" \n", 202, 0),
+        ("no more", 200, 0),
+        ("<p>no more</p>", 200, 0),
+        ('\ufeff {"data": [{"id": 1}]}', 200, 1),
     ],
 )
 def test_a_reply_that_ends_the_pages_holds_the_records_of_a_success_or_none(
