@@ -49,6 +49,8 @@ class Comparison:
     def stage_unknown(self, load: BulkLoad, batches: Iterable[pa.Table]) -> None:
         """Stage the rows that the target does not have just so, and count the others as unchanged.
 
+        Call it when the target is locked (`BulkLoad.merge`), so that none of it changes before the commit.
+
         All are staged where a key came twice, because which of its rows holds is Postgres's to say, and where
         the target has so many more rows that reading them would take longer.
 

@@ -4,7 +4,7 @@ The load itself is `warehouse.upsert`; here stands what the account needs to kno
 """
 
 from collections import defaultdict
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -28,7 +28,7 @@ from sync_platform.vocabulary import RejectedRecord, RetryableError
 from sync_platform.warehouse.missing import MissingRule
 from sync_platform.warehouse.tables import Column, TargetTable, ensure_table
 from sync_platform.warehouse.tally import LoadResult, RejectedRow
-from sync_platform.warehouse.upsert import BulkLoad
+from sync_platform.warehouse.upsert import BulkLoad, UnstorableRowError
 
 TRIES = 3
 
@@ -118,8 +118,7 @@ def load_sync(
     for attempt in stamina.retry_context(on=RetryableError, attempts=TRIES, wait_initial=0.5):
         with attempt:
             started, begun = begun or begin_load(context, table, landed.sync_id, window), None
-            with closing(started.load):
-                result = _load_blocks(context, landed, started, missing)
+            result = _load(context, landed, started, table, missing)
     refused = ledger.quarantine(landed.sync_id, _refused_records(landed, spec, result))
     ledger.resolve_quarantine(landed.sync_id, good_again - {row.key for row in result.rejected})
     ledger.resolve_mended(landed.sync_id, found=(*landed.normalized_manifest.quarantine_ids, *refused))
@@ -165,19 +164,33 @@ def begin_load(context: PullContext, table: TargetTable, sync_id: int, window: W
     return Begun(load, Comparison(table) if is_compared else None)
 
 
+def _load(
+    context: PullContext, landed: LandedSync, begun: Begun, table: TargetTable, missing: MissingRule | None
+) -> LoadResult:
+    """Load all blocks; once more without comparing where a row cannot be stored, so that it is found."""
+    with closing(begun.load), suppress(UnstorableRowError):
+        return _load_blocks(context, landed, begun, missing)
+    begun = Begun(open_load(context, table, landed.sync_id), None)
+    with closing(begun.load):
+        return _load_blocks(context, landed, begun, missing)
+
+
 def _load_blocks(
     context: PullContext, landed: LandedSync, begun: Begun, missing: MissingRule | None
 ) -> LoadResult:
-    """Hand over every block that was not yet, stage what the target does not have, and merge all at once."""
-    manifest = landed.read_manifest
+    """Hand over every block that was not yet, and merge all at once, or what the target does not have."""
+    manifest, load, comparison = landed.read_manifest, begun.load, begun.comparison
     numbers = range(1, manifest.blocks + 1)
     for number in numbers:
         if number not in begun.blocks:
             begun.take(number, landed.rows(number))
         post(_progress(context.spec, manifest, number))
-    if begun.comparison is not None:
-        begun.comparison.stage_unknown(begun.load, map(landed.rows, numbers))
-    return begun.load.merge(missing, loaded_at=context.now())
+    if comparison is None:
+        return load.merge(missing, loaded_at=context.now())
+    return load.merge(
+        loaded_at=context.now(),
+        stage_late=lambda: comparison.stage_unknown(load, map(landed.rows, numbers)),
+    )
 
 
 def _keys_among(landed: LandedSync, spec: ApiSyncSpec, waiting: frozenset[str]) -> set[str]:

@@ -4,24 +4,20 @@ Here belongs the course of a load. Its statements are `merge_sql`, the shape of 
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import adbc_driver_postgresql.dbapi as adbc
 import pyarrow as pa
 import pyarrow.compute as pc
 from adbc_driver_manager import dbapi
-from adbc_driver_postgresql import StatementOptions
 
-from sync_platform.vocabulary import PermanentError, RetryableError
+from sync_platform.vocabulary import PermanentError
 from sync_platform.warehouse.address import DatabaseAddress
-from sync_platform.warehouse.connect import SESSION_KEYWORDS, unreachable
-from sync_platform.warehouse.failures import classifying, described, is_data_error, lost, told
+from sync_platform.warehouse.failures import classifying, described, is_data_error, told
 from sync_platform.warehouse.fence import Fence
-from sync_platform.warehouse.interrupts import interruptible
+from sync_platform.warehouse.load_session import LoadSession
 from sync_platform.warehouse.merge_sql import WRITTEN_VERDICTS, MergeSql
 from sync_platform.warehouse.missing import MissingRule, MissingSql
 from sync_platform.warehouse.staging import COMPARED_TYPES, KeyWatch, conformed, staging_schema
@@ -33,7 +29,6 @@ from sync_platform.warehouse.tally import LoadResult, RejectedRow, Tally
 MAX_REJECTED_ROWS = 10_000
 INVALID_JSON = "22P02"
 ATTEMPT = "select * from pg_temp.attempt($1, $2, $3, $4, $5, $6, $7)"
-FEW_ROWS_AT_ONCE = {StatementOptions.BATCH_SIZE_HINT_BYTES.value: str(2**20)}
 # The comparison hashes the smaller side, and a load of a million rows wants that in memory.
 SESSION_SETTINGS = (
     "set time zone 'UTC'",
@@ -46,6 +41,10 @@ SESSION_SETTINGS = (
     "set idle_in_transaction_session_timeout = 0",
     "set client_min_messages = error",
 )
+
+
+class UnstorableRowError(Exception):
+    """A row cannot be stored, and which one cannot be looked for while the target is locked."""
 
 
 class BulkLoad:
@@ -88,7 +87,7 @@ class BulkLoad:
         self._tally = Tally()
         self._has_tombstones = False
         self._doing = f"loading into {table.name}"
-        self._connection: dbapi.Connection | None = None
+        self._opened: LoadSession | None = None
 
     def __enter__(self) -> Self:
         """Open the load."""
@@ -102,18 +101,14 @@ class BulkLoad:
             RetryableError: no connection could be made.
             PermanentError: the target is missing, or may not be read.
         """
-        address = self._address.with_defaults(**SESSION_KEYWORDS)
+        self._opened = LoadSession.open(self._address, self._doing)
         try:
-            self._connection = adbc.connect(address.uri())
-        except dbapi.Error as error:
-            raise RetryableError(str(unreachable(self._address, str(error)))) from None
-        try:
-            with classifying(self._doing), self._transaction():
+            with classifying(self._doing), self._session.transaction():
                 for setting in SESSION_SETTINGS:
-                    self._run(setting)
-                self._run(self._sql.create_staged())
-                self._run(self._sql.create_verdicts())
-                self._run(statement("load/create_attempt"))
+                    self._session.run(setting)
+                self._session.run(self._sql.create_staged())
+                self._session.run(self._sql.create_verdicts())
+                self._session.run(statement("load/create_attempt"))
         except BaseException:
             self.close()
             raise
@@ -158,9 +153,9 @@ class BulkLoad:
         """
         if not {column.type for column in self._table.columns} <= COMPARED_TYPES:
             return False
-        with classifying(self._doing), self._transaction():
-            is_empty = self._scalar(self._sql.is_target_empty())
-            return not is_empty and bool(self._scalar(self._sql.is_key_bytewise()))
+        with classifying(self._doing), self._session.transaction():
+            is_empty = self._session.scalar(self._sql.is_target_empty())
+            return not is_empty and bool(self._session.scalar(self._sql.is_key_bytewise()))
 
     def known_rows(self, most: int) -> Iterator[pa.RecordBatch]:
         """Read the target's rows, at most so many, by the columns of `staging.compared_schema`.
@@ -170,18 +165,25 @@ class BulkLoad:
         Raises:
             RetryableError: the connection was lost; begin the load again.
         """
-        with classifying(self._doing), self._transaction(), self._cursor() as cursor:
-            cursor.adbc_statement.set_options(**FEW_ROWS_AT_ONCE)
-            yield from self._fetched(cursor, self._sql.known_rows(most))
+        with classifying(self._doing), self._session.transaction():
+            yield from self._session.batches(self._sql.known_rows(most))
 
     def count_known(self, rows: int) -> None:
         """Count rows as unchanged that are not staged, because the target has them."""
         self._tally.known += rows
 
-    def merge(self, missing: MissingRule | None = None, *, loaded_at: datetime) -> LoadResult:
+    def merge(
+        self,
+        missing: MissingRule | None = None,
+        *,
+        loaded_at: datetime,
+        stage_late: Callable[[], None] | None = None,
+    ) -> LoadResult:
         """Write what differs from the target, commit, and return the account of every staged row.
 
         `loaded_at`, aware, is what `updated_at` and `metadata.synced_at` of a row that really changes say.
+
+        `stage_late` is called when the target is locked, so that what it finds in `known_rows` stays true.
 
         With a rule for missing rows, what was staged is everything that the source has, and known rows
         that are not among it are set as the rule says, in the same commit.
@@ -190,17 +192,22 @@ class BulkLoad:
         refuses are found by halving their batch; all others are loaded.
 
         Raises:
+            UnstorableRowError: a row that was staged late cannot be stored; nothing was written. Stage all
+                rows beforehand in another load, which names it.
             RetryableError: the connection was lost, or a lock was not free; nothing was written, unless
                 the loss came while committing. Loading again is right in both cases.
             PermanentError: a privilege, disk or the like; or more than 10,000 rows were refused; or more
                 rows are missing than the rule allows; or the fence does not hold. Nothing was written.
         """
         self._loaded_at = loaded_at.astimezone(UTC)
-        with classifying(self._doing), self._transaction():
-            self._run(self._sql.analyze_staged())
+        with classifying(self._doing), self._session.transaction():
+            if stage_late is not None:
+                self._session.run(self._sql.lock_target())
+                stage_late()
+            self._session.run(self._sql.analyze_staged())
             self._drop_duplicates()
-            self._run(self._sql.lock_target())
-            self._run("set constraints all immediate")
+            self._session.run(self._sql.lock_target())
+            self._session.run("set constraints all immediate")
             if self._write():
                 self._write_in_parts()
             if missing is not None:
@@ -209,7 +216,7 @@ class BulkLoad:
         return self._tally.result()
 
     def _require_fence(self) -> None:
-        if self._fence is not None and not self._rows(self._fence.query, *self._fence.values):
+        if self._fence is not None and not self._session.rows(self._fence.query, *self._fence.values):
             raise PermanentError(self._fence.refusal)
 
     @property
@@ -224,29 +231,27 @@ class BulkLoad:
         refused = (row.key for row in self._tally.rejected if row.key is not None)
         provenance, synced_at, loaded_at, sync_id = self._constants
         values = statements.values(provenance, sync_id, refused)
-        [(known,)] = self._rows(statements.count_known(), *values[:2])
-        [(count,)] = self._rows(statements.count_missing(), *values)
+        [(known,)] = self._session.rows(statements.count_known(), *values[:2])
+        [(count,)] = self._session.rows(statements.count_missing(), *values)
         known_before = known - self._tally.verdicts.get("insert", 0)
         rule.require_plausible(
             missing=count, known=known_before, staged=self._tally.staged, table=self._table.name
         )
         if count:
-            self._run(statements.deactivate(), *values, loaded_at, synced_at)
+            self._session.run(statements.deactivate(), *values, loaded_at, synced_at)
         self._tally.deactivated = count
 
     def _copy(self, rows: pa.Table) -> None:
         if not rows.num_rows:
             return
         try:
-            with self._transaction(), self._cursor() as cursor:
-                staged = self._sql.staged
-                interruptible(
-                    lambda: cursor.adbc_ingest(staged, rows, mode="append", temporary=True),
-                    cursor.adbc_cancel,
-                )
+            with self._session.transaction():
+                self._session.copy(rows, self._sql.staged)
         except dbapi.Error as error:
             if not is_data_error(error):
                 raise
+            if self._session.is_in_transaction:
+                raise UnstorableRowError from None
             self._copy_halves(rows, described(error))
         else:
             self._tally.staged += rows.num_rows
@@ -261,19 +266,19 @@ class BulkLoad:
 
     def _drop_duplicates(self) -> None:
         if not self._are_keys_distinct():
-            self._tally.duplicate = self._scalar(self._sql.delete_duplicates())
+            self._tally.duplicate = self._session.scalar(self._sql.delete_duplicates())
         self._tally.distinct = self._tally.staged - self._tally.duplicate
 
     def _are_keys_distinct(self) -> bool:
         """Whether no key came twice for sure, also by the target's own idea of what is equal."""
         if self._watch is None or not self._watch.are_distinct:
             return False
-        return bool(self._scalar(self._sql.is_key_bytewise()))
+        return bool(self._session.scalar(self._sql.is_key_bytewise()))
 
     def _write(self) -> str | None:
         """Write all at once; return the reason when a row's fault undid it."""
-        if self._scalar(self._sql.is_target_empty()):
-            deleted = self._scalar(self._sql.count_tombstones()) if self._has_tombstones else 0
+        if self._session.scalar(self._sql.is_target_empty()):
+            deleted = self._session.scalar(self._sql.count_tombstones()) if self._has_tombstones else 0
             live = self._tally.staged - self._tally.duplicate - deleted
             self._tally.verdicts = {"insert": live, "deleted": deleted}
             return self._attempt(self._sql.insert_all())
@@ -281,7 +286,7 @@ class BulkLoad:
 
     def _judge(self) -> str | None:
         fault = self._attempt(self._sql.judge())
-        self._tally.verdicts = dict(self._rows(self._sql.count_verdicts()))
+        self._tally.verdicts = dict(self._session.rows(self._sql.count_verdicts()))
         return fault
 
     def _writes(self, *, part: bool) -> Iterator[str]:
@@ -291,16 +296,16 @@ class BulkLoad:
 
     def _write_in_parts(self) -> None:
         """Load part after part, halving each that is refused until its guilty rows stand alone."""
-        for place, key, column in self._rows(self._sql.delete_invalid_json()):
+        for place, key, column in self._session.rows(self._sql.delete_invalid_json()):
             self._tally.staged -= 1
             self._reject(place, key, told(INVALID_JSON, None, column))
-        self._run(self._sql.forget_verdicts())
+        self._session.run(self._sql.forget_verdicts())
         if fault := self._judge():
             raise PermanentError(f"The rows for {self._table.name} cannot be compared with it: {fault}.")
         for numbering in self._sql.number_parts():
-            self._run(numbering)
+            self._session.run(numbering)
         writes = tuple(self._writes(part=True))
-        parts = self._rows(self._sql.parts())
+        parts = self._session.rows(self._sql.parts())
         while parts:
             start, end = parts.pop()
             fault = self._attempt(*writes, start=start, end=end)
@@ -316,11 +321,11 @@ class BulkLoad:
         The driver gives up a transaction at its first error, so the server catches it.
         """
         values = (json.dumps(statements), *self._constants, start, end)
-        [(state, constraint, column)] = self._rows(ATTEMPT, *values)
+        [(state, constraint, column)] = self._session.rows(ATTEMPT, *values)
         return told(state, constraint, column) if state else None
 
     def _reject_at(self, position: int, reason: str) -> None:
-        [(place, key, verdict)] = self._rows(self._sql.row_at(), position)
+        [(place, key, verdict)] = self._session.rows(self._sql.row_at(), position)
         self._tally.staged -= 1
         self._tally.verdicts[verdict] -= 1
         self._reject(place, key, reason)
@@ -333,60 +338,17 @@ class BulkLoad:
             )
         self._tally.rejected.append(RejectedRow(place, key, reason))
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        # The driver has always one open; in its autocommit mode it would end ours at a bound statement.
-        connection = self._connected()
-        try:
-            yield
-            connection.commit()
-        except BaseException:
-            with suppress(dbapi.Error):
-                connection.rollback()
-            raise
-
-    def _run(self, command: str, *values: object) -> None:
-        with self._cursor() as cursor:
-            interruptible(lambda: cursor.execute(command, values or None), cursor.adbc_cancel)
-
-    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._cursor() as cursor, self._told_as_lost():
-            return interruptible(lambda: cursor.execute(query, values or None).fetchall(), cursor.adbc_cancel)
-
-    def _fetched(self, cursor: dbapi.Cursor, query: str) -> Iterator[pa.RecordBatch]:
-        with self._told_as_lost():
-            interruptible(lambda: cursor.execute(query), cursor.adbc_cancel)
-            batches = cursor.fetch_record_batch()
-            while (batch := interruptible(lambda: next(batches, None), cursor.adbc_cancel)) is not None:
-                yield batch
-
-    @contextmanager
-    def _told_as_lost(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError:
-            # What goes wrong between Arrow's reader and the socket is no error of the driver's.
-            raise RetryableError(lost(self._doing)) from None
-
-    def _scalar(self, query: str) -> Any:
-        [(value,)] = self._rows(query)
-        return value
-
-    def _cursor(self) -> dbapi.Cursor:
-        return self._connected().cursor()
-
-    def _connected(self) -> dbapi.Connection:
-        if self._connection is None:
+    @property
+    def _session(self) -> LoadSession:
+        if self._opened is None:
             raise PermanentError("A bulk load is used outside of its `with` block.")
-        return self._connection
+        return self._opened
 
     def close(self) -> None:
         """End the session, and with it what is staged; a second time does nothing."""
-        if self._connection:
-            # A connection that was lost cannot be closed in peace, and need not be.
-            with suppress(dbapi.Error):
-                self._connection.close()
-            self._connection = None
+        if self._opened:
+            self._opened.close()
+            self._opened = None
 
 
 def _places(rows: pa.Table, key: str) -> Iterator[tuple[int, str | None]]:

@@ -6,6 +6,7 @@ import time
 from threading import Event
 from typing import LiteralString
 
+import polars as pl
 import psutil
 import pytest
 
@@ -113,6 +114,29 @@ def test_a_sync_of_everything_hands_postgres_only_what_differs(rig: Rig, is_lone
     account = report.account
     assert rig.table() == rig.api.table(98)
     assert (account.inserted, account.updated, account.unchanged, account.quarantined) == (2, 3, 92, 1)
+
+
+def test_rows_that_postgres_refuses_are_found_in_a_sync_of_everything_too(rig: Rig) -> None:
+    rig.execute("alter table users add check (length(email) < 30)")
+    rig.api.fill(15)
+    rig.sync()
+    rig.api.put(7, email=f"{'x' * 30}@example.com")
+    for user_id in (8, 9):
+        rig.api.put(user_id, first_name="Changed")
+    context = rig.turn()
+    scope = rig.read(context, SyncOrder("full"))
+    engine.normalize(context, scope)
+    forget_work(rig.spec.source)
+    [row] = rig.rows("select sync_id from sync_logs where run_id = %s", scope.run_id)
+    landed = rig.landed(row["sync_id"])
+    # What no source can bring about, as normalizing refuses it: a text that no COPY takes.
+    email = pl.when(pl.col("external_id") == "9").then(pl.lit("nul \0")).otherwise("email").alias("email")
+    landed.write_rows(1, pl.DataFrame(pl.from_arrow(landed.rows(1))).with_columns(email))
+    engine.load(context, scope)
+    [report] = engine.close(context, scope)
+    account = report.account
+    assert (account.updated, account.unchanged, account.quarantined) == (1, 12, 2)
+    assert {entry["external_id"] for entry in rig.quarantine()} == {"7", "9"}
 
 
 def test_another_run_takes_nothing_of_it_and_makes_its_rows_by_its_own_yaml(rig: Rig) -> None:

@@ -70,22 +70,24 @@ def load(
         watch=watch or DistinctKeys(),
     ) as bulk:
         if is_compared and bulk.can_compare():
-            stage_unknown(bulk, table, batches)
-        else:
-            for batch in batches:
-                bulk.stage(batch)
+            return merge_unknown(bulk, table, batches, loaded_at=loaded_at)[0]
+        for batch in batches:
+            bulk.stage(batch)
         result = bulk.merge(loaded_at=loaded_at)
     assert balances(result.counts)
     return result
 
 
-def stage_unknown(bulk: BulkLoad, table: TargetTable, batches: Sequence[pa.Table]) -> int:
-    """Compare the batches with the target and stage what it lacks; return how many were looked at for it."""
+def merge_unknown(
+    bulk: BulkLoad, table: TargetTable, batches: Sequence[pa.Table], *, loaded_at: datetime = EPOCH
+) -> tuple[LoadResult, int]:
+    """Merge what the target lacks of the batches; returns also how many of them were looked at for it."""
     comparison, again = Comparison(table), iter(batches)
     for batch in batches:
         comparison.add(batch)
-    comparison.stage_unknown(bulk, again)
-    return len(batches) - len(list(again))
+    result = bulk.merge(loaded_at=loaded_at, stage_late=lambda: comparison.stage_unknown(bulk, again))
+    assert balances(result.counts)
+    return result, len(batches) - len(list(again))
 
 
 def balances(counts: LoadCounts) -> bool:

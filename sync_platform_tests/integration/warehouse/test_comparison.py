@@ -1,6 +1,7 @@
 """Rows compared with the target before they are staged: the same account and table, for less work."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any, LiteralString
@@ -12,14 +13,17 @@ from sync_platform.warehouse.address import DatabaseAddress
 from sync_platform.warehouse.connect import connect
 from sync_platform.warehouse.tables import Column, ColumnType, TargetTable, ensure_table
 from sync_platform.warehouse.tally import LoadCounts
-from sync_platform.warehouse.upsert import BulkLoad
-from sync_platform_tests.integration.warehouse.staged_rows import EPOCH, Row, load, stage_unknown, staged
+from sync_platform.warehouse.upsert import BulkLoad, UnstorableRowError
+from sync_platform_tests.integration.warehouse.staged_rows import EPOCH, Row, load, merge_unknown, staged
 from sync_platform_tests.postgres import run
 
 USERS = TargetTable("users", "external_id", (Column("external_id", "text"), Column("email", "text")))
 TERMINATE: LiteralString = """
 select pg_terminate_backend(pid, 5000) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+"""
+WAITS_FOR_USERS: LiteralString = """
+select from pg_locks where relation = 'users'::regclass and not granted
 """
 VALUES: dict[ColumnType, list[Any]] = {
     "text": ["", " ", "a", "A", "ä", "a\u0308", "\U0001f600", "x" * 5_000, None],
@@ -47,8 +51,8 @@ def compared(
     batches = [whole.slice(start, 3) for start in range(0, whole.num_rows, 3)]
     with bulk_load(database, table, sync_id) as bulk:
         assert bulk.can_compare()
-        looked_at = stage_unknown(bulk, table, batches)
-        return bulk.merge(loaded_at=EPOCH).counts, looked_at
+        result, looked_at = merge_unknown(bulk, table, batches)
+        return result.counts, looked_at
 
 
 def test_what_is_known_is_counted_and_never_looked_at_again(database: DatabaseAddress) -> None:
@@ -143,17 +147,21 @@ def test_where_a_key_comes_twice_postgres_says_which_row_holds(database: Databas
     assert set(run(database, "select email from users where external_id = 'a'")) == {("old@",)}
 
 
-def test_rows_without_a_key_or_with_a_value_that_cannot_be_stored_are_rejected(
-    database: DatabaseAddress,
-) -> None:
+def test_rows_without_a_key_are_rejected(database: DatabaseAddress) -> None:
     load(database, USERS, [user("a"), user("b")])
-    rows = [user("a"), Row({"external_id": None, "email": "a@"}, original_id="1"), user("b", "\0")]
-    batch = staged(USERS, rows)
+    rows = [user("a"), Row({"external_id": None, "email": "a@"}, original_id="1"), user("b", "new@")]
     with bulk_load(database, USERS) as bulk:
-        stage_unknown(bulk, USERS, [batch])
-        result = bulk.merge(loaded_at=EPOCH)
-    assert (result.counts.unchanged, result.counts.staged) == (1, 1)
-    assert [(row.place, row.key) for row in result.rejected] == [(1, None), (2, "b")]
+        result, _ = merge_unknown(bulk, USERS, [staged(USERS, rows)])
+    assert (result.counts.unchanged, result.counts.updated, result.counts.staged) == (1, 1, 2)
+    assert [(row.place, row.key) for row in result.rejected] == [(1, None)]
+
+
+def test_a_row_that_cannot_be_stored_ends_the_merge_and_writes_nothing(database: DatabaseAddress) -> None:
+    load(database, USERS, [user("a"), user("b")])
+    rows = [user("a", "new@"), user("b", "\0")]
+    with bulk_load(database, USERS) as bulk, pytest.raises(UnstorableRowError):
+        merge_unknown(bulk, USERS, [staged(USERS, rows)])
+    assert set(run(database, "select email from users")) == {("a@",)}
 
 
 def test_a_target_with_many_more_rows_is_left_to_postgres(database: DatabaseAddress) -> None:
@@ -162,13 +170,25 @@ def test_a_target_with_many_more_rows_is_left_to_postgres(database: DatabaseAddr
     assert (found.inserted, found.updated, found.unchanged, looked_at) == (1, 1, 1, 1)
 
 
-def test_a_target_that_is_emptied_after_the_look_gets_what_was_staged(database: DatabaseAddress) -> None:
-    load(database, USERS, [user("a"), user("b")])
-    with bulk_load(database, USERS) as bulk:
-        stage_unknown(bulk, USERS, [staged(USERS, [user("a"), user("b"), user("c")])])
-        run(database, "truncate users")
-        found = bulk.merge(loaded_at=EPOCH).counts
-    assert (found.inserted, found.unchanged, found.staged) == (1, 2, 3)
+def test_what_another_writer_commits_before_the_look_is_seen_and_after_it_must_wait(
+    database: DatabaseAddress,
+) -> None:
+    load(database, USERS, [user("a"), user("b"), user("c")])
+    with connect(database) as writer, connect(database, autocommit=True) as watcher:
+        writer.execute("update users set email = 'theirs@' where external_id = 'a'")
+        writer.execute("delete from users where external_id = 'b'")
+        with ThreadPoolExecutor() as pool:
+            coming = pool.submit(compared, database, USERS, [user("a"), user("b"), user("c")])
+            while watcher.execute(WAITS_FOR_USERS).fetchone() is None:
+                assert not coming.done()
+            writer.commit()
+            found, _ = coming.result()
+    assert (found.inserted, found.updated, found.unchanged) == (1, 1, 1)
+    assert set(run(database, "select external_id, email from users")) == {
+        ("a", "a@"),
+        ("b", "a@"),
+        ("c", "a@"),
+    }
 
 
 def test_a_table_is_compared_only_where_equal_rows_are_equal_bytes(database: DatabaseAddress) -> None:
@@ -199,10 +219,10 @@ def test_a_connection_lost_while_the_target_is_read_is_retryable(database: Datab
     with bulk_load(database, USERS) as bulk:
         run(database, TERMINATE)
         with pytest.raises(RetryableError, match="lost while loading into users"):
-            stage_unknown(bulk, USERS, [staged(USERS, [user("a")])])
+            merge_unknown(bulk, USERS, [staged(USERS, [user("a")])])
 
 
 def test_rows_that_lack_a_column_are_refused_by_its_name(database: DatabaseAddress) -> None:
     load(database, USERS, [user("a")])
     with bulk_load(database, USERS) as bulk, pytest.raises(PermanentError, match="no column email"):
-        stage_unknown(bulk, USERS, [staged(USERS, [user("a")]).drop_columns(["email"])])
+        merge_unknown(bulk, USERS, [staged(USERS, [user("a")]).drop_columns(["email"])])
