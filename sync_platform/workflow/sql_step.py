@@ -5,8 +5,9 @@ identifiers are composed, from the YAML's own words or a hash.
 """
 
 import hashlib
-from collections.abc import Mapping
-from contextlib import closing, suppress
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -27,6 +28,7 @@ from sync_platform.workflow.values_of_steps import Values, bound_values
 _LONGEST_IDENTIFIER_BYTES = 63
 _HASH_DIGITS = 32
 _CANCEL_TIMEOUT_S = 5.0
+_CANCEL_EVERY_S = 0.1
 
 Identifiers = Mapping[str, str | HashedIdentifierSpec]
 
@@ -65,7 +67,7 @@ def execute_once(
     # The connection is closed without commit where anything below raises, which rolls back.
     with closing(connect(context.address)) as connection:
         ledger = WorkflowLedger(connection, context.name)
-        with stop.heard_by(lambda: _cancel(connection)):
+        with _cancelled_by(stop, connection):
             cursor = _execute(connection, text, bound, name, stop=stop, timeout_s=timeout_s)
             if save is not None:
                 _save(ledger, claim, save, cursor, name)
@@ -73,6 +75,26 @@ def execute_once(
         ledger.end_step(claim.hold, step, "succeeded", context.now())
         with classifying(f"committing sql/{name}"):
             connection.commit()
+
+
+@contextmanager
+def _cancelled_by(stop: Stop, connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
+    """Cancel what Postgres does in the block once stopped, again and again: it may be about to begin only."""
+    is_over = threading.Event()
+
+    def insist() -> None:
+        while not is_over.is_set():
+            _cancel(connection)
+            is_over.wait(_CANCEL_EVERY_S)
+
+    insisting = threading.Thread(target=insist, name="cancel", daemon=True)
+    try:
+        with stop.heard_by(insisting.start):
+            yield
+    finally:
+        is_over.set()
+        if insisting.ident is not None:
+            insisting.join()
 
 
 def _cancel(connection: psycopg.Connection[TupleRow]) -> None:

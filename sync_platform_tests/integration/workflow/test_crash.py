@@ -2,14 +2,21 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
+from sync_platform.vocabulary import RetryableError
 from sync_platform.workflow.closing import MOST_DEATHS
 from sync_platform.workflow.engine import run_workflow
 from sync_platform.workflow.ledger import open_ledger
 from sync_platform.workflow.reports import Claim
+from sync_platform.workflow.sql_step import execute_once
+from sync_platform.workflow.stopping import Stop
 from sync_platform_tests.integration.workflow.conftest import Make, refused
 from sync_platform_tests.integration.workflow.crash import kill_and_go_on
 from sync_platform_tests.integration.workflow.runner import start_runner, wait_until_claimed
@@ -119,6 +126,35 @@ def test_an_interrupted_run_stops_soon_and_goes_on_later(make: Make, sql_files: 
     assert flow.due() == ["a"]
     assert flow.run("a").status == "done"
     assert flow.done("a") == ["first", "last"]
+
+
+def test_a_stop_that_comes_a_moment_before_the_statement_ends_it_too(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flow = make(
+        "steps: [{name: slow, sql: wf/sleep}]", statements={"sleep": "select pg_sleep(100), %(key)s as job"}
+    )
+    flow.add_job("a")
+    claimed = flow.claim("a")
+    assert isinstance(claimed, Claim)
+    really_cancel, cancels = psycopg.Connection.cancel_safe, count()
+
+    def too_early_at_first(connection: Any, **words: Any) -> None:
+        if next(cancels):
+            really_cancel(connection, **words)
+
+    monkeypatch.setattr(psycopg.Connection, "cancel_safe", too_early_at_first)
+    stop = Stop()
+    with ThreadPoolExecutor() as pool:
+        values = {"key": "a"}
+        coming = pool.submit(
+            execute_once, flow.context, claimed, "slow", "wf/sleep", values, stop=stop, timeout_s=60
+        )
+        while not flow.rows("select from pg_stat_activity where state = 'active' and query ~ 'sleep.100'"):
+            assert not coming.done()
+        stop.set("enough")
+        with pytest.raises(RetryableError, match="was stopped: enough"):
+            coming.result(timeout=20)
 
 
 def test_a_run_that_was_stopped_and_wakes_up_after_its_lease_sends_nothing_any_more(
