@@ -171,6 +171,8 @@ class Site:
             run(self.errand(through_wire=True))
         except SyncPlatformError as error:
             return str(error)
+        finally:
+            self.wire.settle()  # the loss may come with the last message, which says goodbye
         return None
 
     def _terminate_sessions(self) -> None:

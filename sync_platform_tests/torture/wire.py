@@ -62,6 +62,13 @@ class Wire:
         self._thread.join(10)
         self._loop.close()
 
+    def settle(self) -> None:
+        """Wait until the last words of clients that have closed are dealt with."""
+        asyncio.run_coroutine_threadsafe(self._settled(), self._loop).result(20)
+
+    async def _settled(self) -> None:
+        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+
     async def _listen(self) -> None:
         self._listener = await asyncio.start_server(self._relay, "127.0.0.1", 0)
         self.port = self._listener.sockets[0].getsockname()[1]
