@@ -127,7 +127,7 @@ def work_ahead(
     work = _works[source] = WorkAhead(context, landed, window, table)
     try:
         yield work
-    except BaseException:
+    except BaseException:  # a cancelled read too leaves no session and no process behind
         forget_work(source)
         raise
     work.rest()

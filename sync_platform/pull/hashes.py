@@ -35,8 +35,11 @@ class Hashes:
             self._write()
 
     def add_series(self, hashes: pl.Series) -> None:
-        """Take in a series of hashes, none null."""
-        self.add(array("q", bytes(hashes.rechunk().to_arrow().buffers()[1])))
+        """Take in a series of hashes, none null; a slice of one too."""
+        values = hashes.rechunk().to_arrow()
+        content = bytes(values.buffers()[1])
+        start = values.offset * _HASH_BYTES
+        self.add(array("q", content[start : start + len(values) * _HASH_BYTES]))
 
     def between(self, first: int, last: int) -> Iterator[pl.Series]:
         """The hashes from first to last, in parts; a repeated one comes as often as it was added."""

@@ -158,7 +158,7 @@ def begin_load(context: PullContext, table: TargetTable, sync_id: int, window: W
             and not context.spec.missing_values
             and load.can_compare()
         )
-    except BaseException:
+    except BaseException:  # the caller gets no load that it could close
         load.close()
         raise
     return Begun(load, Comparison(table) if is_compared else None)

@@ -61,7 +61,7 @@ class LoadSession:
         try:
             yield
             self._connection.commit()
-        except BaseException:
+        except BaseException:  # a signal's too: nothing of the block may stay
             with suppress(dbapi.Error):
                 self._connection.rollback()
             raise

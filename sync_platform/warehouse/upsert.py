@@ -128,6 +128,7 @@ class BulkLoad:
         cannot store, are set aside for `LoadResult.rejected`.
 
         Raises:
+            UnstorableRowError: late in a merge, where such rows cannot be looked for; see `merge`.
             PermanentError: the batch does not have the staging columns.
             RetryableError: the connection was lost; begin the load again.
         """

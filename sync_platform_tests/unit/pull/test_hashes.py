@@ -2,11 +2,19 @@
 
 import random
 
+import polars as pl
 import pyarrow as pa
 import pytest
 
 from sync_platform.pull import hashes
-from sync_platform.pull.hashes import DistinctKeys, Hashes, count_distinct, known_among, sorted_union
+from sync_platform.pull.hashes import (
+    DistinctKeys,
+    Hashes,
+    count_distinct,
+    difference,
+    known_among,
+    sorted_union,
+)
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 
@@ -32,6 +40,23 @@ def test_counts_and_union_are_those_of_a_set(
     assert count_distinct(bags) == len({*first, *second})
     assert sorted_union(bags).to_list() == sorted({*first, *second})
     assert count_distinct(bags) == len({*first, *second}), "counting again counts the same"
+    assert difference(*bags).to_list() == sorted({*first} - {*second})
+    assert difference(*bags[::-1]).to_list() == [5, 6, 7]
+    assert difference(bags[0], Hashes()).to_list() == sorted({*first})
+    assert difference(Hashes(), bags[0]).is_empty()
+
+
+def test_a_slice_of_a_series_brings_its_own_hashes_alone() -> None:
+    series, bag = pl.Series("hash", range(100), dtype=pl.Int64), Hashes()
+    for part in (
+        series.slice(10, 20),
+        series.slice(50, 0),
+        series.slice(95),
+        pl.concat([series[:2], series[4:6]]),
+    ):
+        bag.add_series(part)
+    assert bag.count == 29
+    assert sorted_union([bag]).to_list() == [0, 1, 4, 5, *range(10, 30), *range(95, 100)]
 
 
 def test_a_bag_goes_on_after_it_was_counted(monkeypatch: pytest.MonkeyPatch) -> None:
